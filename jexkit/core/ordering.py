@@ -1,0 +1,110 @@
+"""Once, and in order: which events were told before, and a short wait for those that overtook each other."""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Iterable
+from decimal import Decimal
+from itertools import islice
+from typing import Any, TypeAlias
+
+from jexkit.events import Event
+
+Rank: TypeAlias = tuple[int, Decimal]
+"""The place of an event among those of equal time."""
+
+
+class Repeats:
+    """Remembers the ids of what was told: the last ``limit`` of them, and up to a sixteenth more until it tidies up.
+
+    ``seen`` are those ids, the oldest first. Whoever puts many there himself calls ``tidy_up`` afterwards.
+    """
+
+    def __init__(self, limit: int = 65_536, ids: Iterable[str] = ()) -> None:
+        self._limit = limit
+        self._most = limit + limit // 16
+        self.seen: dict[str, None] = dict.fromkeys(ids)
+
+    def is_new(self, event: Event) -> bool:
+        """Whether this event was not told before; it counts as told from now on."""
+        if event.id in self.seen:
+            return False
+        self.seen[event.id] = None
+        self.tidy_up()
+        return True
+
+    def tidy_up(self) -> None:
+        """Forget the oldest, many at once: the first of a dictionary is slow to find when those before it were taken
+        out one by one."""
+        if len(self.seen) > self._most:
+            for identity in list(islice(self.seen, len(self.seen) - self._limit)):
+                del self.seen[identity]
+
+    def copy(self) -> Repeats:
+        """One of its own that remembers the same."""
+        return Repeats(self._limit, self.seen)
+
+    def forget(self, event: Event) -> None:
+        """It was not told after all."""
+        self.seen.pop(event.id, None)
+
+    def ids(self) -> tuple[str, ...]:
+        """All that is remembered, the oldest first."""
+        return tuple(self.seen)
+
+
+_Held: TypeAlias = list[Any]
+"""Time, rank, arrival, event: compared in this order. The event is None once it has left."""
+
+
+class Window:
+    """A reorder window: each event waits ``seconds``, and those that wait leave by the exchange's time.
+
+    For exchanges that do not promise order (JEX: "order your updates using E"). An event that comes later than its
+    window is let through at once; whether it is still news is then the book's question.
+    """
+
+    def __init__(self, seconds: float, limit: int = 10_000) -> None:
+        self._seconds = seconds
+        self._limit = limit
+        self._by_time: list[_Held] = []  # a heap
+        self._by_arrival: deque[tuple[float, _Held]] = deque()  # with the moment at which each must leave
+        self._arrivals = 0
+
+    @property
+    def holds(self) -> bool:
+        """Whether anything has to wait at all."""
+        return self._seconds > 0
+
+    @property
+    def due(self) -> float | None:
+        """When the first event must leave, None if nothing waits."""
+        return self._by_arrival[0][0] if self._by_arrival else None
+
+    def put(self, events: Iterable[tuple[Event, Rank]], monotonic: float) -> None:
+        """Hold events; the tuple ranks those of equal time."""
+        for event, rank in events:
+            self._arrivals += 1
+            held = [event.time_ms, rank, self._arrivals, event]
+            heapq.heappush(self._by_time, held)
+            self._by_arrival.append((monotonic + self._seconds, held))
+
+    def take(self, monotonic: float) -> list[Event]:
+        """What may leave now, in order: everything up to the last event whose wait is over."""
+        released: list[Event] = []
+        waiting = self._by_arrival
+        while waiting and (waiting[0][0] <= monotonic or len(self._by_time) > self._limit):
+            held = heapq.heappop(self._by_time)
+            released.append(held[-1])
+            held[-1] = None
+            while waiting and waiting[0][1][-1] is None:
+                waiting.popleft()
+        return released
+
+    def clear(self) -> list[Event]:
+        """Everything that waits, in order; the connection is gone and nothing more will come before it."""
+        released = [held[-1] for held in sorted(self._by_time)]
+        self._by_time.clear()
+        self._by_arrival.clear()
+        return released

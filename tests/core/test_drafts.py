@@ -1,0 +1,66 @@
+"""An event that was made by way of a draft is the event that its class makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import pytest
+
+from jexkit.core import drafts
+from jexkit.events import BalanceUpdate, Event, Fill, Market, OrderStatus, OrderUpdate, PositionUpdate, Side
+
+KINDS = [
+    (OrderUpdate, drafts.order_draft),
+    (Fill, drafts.fill_draft),
+    (BalanceUpdate, drafts.balance_draft),
+    (PositionUpdate, drafts.position_draft),
+]
+
+
+def values(kind: type[Event]) -> dict[str, Any]:
+    """Another value for each field."""
+    return {field.name: f"{field.name} of {kind.__name__}" for field in attrs.fields(kind)}
+
+
+@pytest.mark.parametrize(("kind", "draft_of"), KINDS)
+def test_a_draft_becomes_the_event(kind: type[Event], draft_of: Callable[[], Any]) -> None:
+    """Equal, with the same hash and repr, and frozen from then on."""
+    draft = draft_of()
+    for name, value in values(kind).items():
+        setattr(draft, name, value)
+    draft.__class__ = kind
+    made = kind(**values(kind))
+    assert type(draft) is kind
+    assert draft == made
+    assert (hash(draft), repr(draft)) == (hash(made), repr(made))
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        draft.id = "another"
+
+
+@pytest.mark.parametrize(("kind", "draft_of"), KINDS)
+def test_a_field_that_was_forgotten_shows(kind: type[Event], draft_of: Callable[[], Any]) -> None:
+    """Nobody can take it for a default."""
+    draft = draft_of()
+    draft.__class__ = kind
+    for field in attrs.fields(kind):
+        with pytest.raises(AttributeError):
+            getattr(draft, field.name)
+    with pytest.raises(AttributeError):
+        draft_of().no_such_field = 1
+
+
+def test_without_its_message_an_order_is_the_same_but_for_that() -> None:
+    order = OrderUpdate(**{**values(OrderUpdate), "raw": '{"whole": "message"}'})
+    assert drafts.without_message(order) == attrs.evolve(order, raw="")
+    assert order.raw
+
+
+def test_a_real_order_too() -> None:
+    order = OrderUpdate(
+        exchange="x", account="main", id="1", time_ms=5, received_ms=6, raw="{}", market=Market.SPOT, symbol="BTC_USDT",
+        order_id="7", key="7", side=Side.BUY, status=OrderStatus.FILLED, native_status="FILLED", price=Decimal("1.50"),
+    )  # fmt: skip
+    assert drafts.without_message(order).to_dict() == {**order.to_dict(), "raw": ""}
