@@ -1,0 +1,1 @@
+"""The simulated exchanges, seen by bare clients."""
