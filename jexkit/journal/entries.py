@@ -1,0 +1,255 @@
+"""The SQL of entries, consumers and memories. Each function works on a connection that its caller has to itself."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from jexkit.core.journal import Append, Entry, Memory, Progress, Reader
+from jexkit.core.records import read_event, write_event
+from jexkit.errors import JournalCorrupt
+from jexkit.events import TYPES, Event
+
+IDS_AT_ONCE = 500  # SQLite takes 999 values in one statement everywhere
+STREAMS_AT_ONCE = 50  # looked at in one call of prune
+
+# Rows in one statement. Python gives other threads their turn at each statement that SQLite runs, and a busy one takes
+# long: with a hundred rows at a time that matters little. SQLite takes 999 values everywhere.
+_ROW = "(?, ?, ?, ?, ?, ?)"
+_INSERT = "INSERT INTO entries (position, stream, id, type, received_ms, event) VALUES"
+INSERTS = {size: f"{_INSERT} {', '.join([_ROW] * size)}" for size in (100, 10, 1)}
+ACKNOWLEDGE = """INSERT INTO consumers VALUES (?, ?, ?)
+    ON CONFLICT DO UPDATE SET position = MAX(position, excluded.position)"""
+
+
+@attrs.define
+class Appender:
+    """What the writer knows by heart: the last position, and the streams' numbers."""
+
+    last: int
+    streams: dict[str, int]
+    pruned_upto: int = 0  # the number of the stream at which prune goes on
+
+    @classmethod
+    def of(cls, connection: sqlite3.Connection) -> Appender:
+        (noted,) = connection.execute("SELECT value FROM facts WHERE name = 'last'").fetchone()
+        (found,) = connection.execute("SELECT COALESCE(MAX(position), 0) FROM entries").fetchone()
+        return cls(max(noted, found), dict(connection.execute("SELECT name, number FROM streams")))
+
+    def write(
+        self, connection: sqlite3.Connection, appends: Sequence[Append], acknowledgements: Mapping[Reader, int]
+    ) -> tuple[list[list[Entry]], int]:
+        """All of it, inside the caller's transaction; returns what was written, and how many events were refused.
+
+        The caller forgets this object if the transaction is taken back.
+        """
+        for stream in {append.stream for append in appends} | {stream for stream, _ in acknowledgements}:
+            self._number_of(connection, stream)
+        written, refused = self._insert(connection, [list(append.events) for append in appends], appends), 0
+        if written is None:
+            news, refused = self._news(connection, appends)
+            written = self._insert(connection, news, appends)
+            if written is None:
+                raise JournalCorrupt("an event is known and cannot be found; the index of the journal is damaged")
+        self._remember(connection, appends, written)
+        connection.executemany(
+            ACKNOWLEDGE,
+            [(self.streams[stream], name, position) for (stream, name), position in acknowledgements.items()],
+        )
+        return written, refused
+
+    def _number_of(self, connection: sqlite3.Connection, stream: str) -> None:
+        if stream not in self.streams:
+            connection.execute("INSERT OR IGNORE INTO streams (name) VALUES (?)", (stream,))
+            (number,) = connection.execute("SELECT number FROM streams WHERE name = ?", (stream,)).fetchone()
+            self.streams[stream] = number
+
+    def _insert(
+        self, connection: sqlite3.Connection, events: Sequence[Sequence[Event]], appends: Sequence[Append]
+    ) -> list[list[Entry]] | None:
+        """Insert as if all were news, which they nearly always are; None, and nothing done, if one is not."""
+        position = self.last
+        written: list[list[Entry]] = []
+        values: list[object] = []
+        for append, news in zip(appends, events, strict=True):
+            number = self.streams[append.stream]
+            entries = [Entry(position + place, event) for place, event in enumerate(news, 1)]
+            position += len(news)
+            written.append(entries)
+            for entry in entries:
+                event = entry.event
+                values += (
+                    entry.position,
+                    number,
+                    event.id,
+                    type(event).__name__,
+                    event.received_ms,
+                    write_event(event),
+                )
+        connection.execute("SAVEPOINT news")
+        try:
+            _insert_rows(connection, values)
+        except sqlite3.IntegrityError:
+            connection.execute("ROLLBACK TO news")
+            return None
+        finally:
+            if connection.in_transaction:  # a full disk takes all of it back, this mark too
+                connection.execute("RELEASE news")
+        if position != self.last:
+            connection.execute("UPDATE facts SET value = ? WHERE name = 'last'", (position,))
+            self.last = position
+        return written
+
+    def _news(self, connection: sqlite3.Connection, appends: Sequence[Append]) -> tuple[list[list[Event]], int]:
+        """The events of each append whose ids are not known, and how many of all are."""
+        ids: dict[str, list[str]] = {}
+        for append in appends:
+            ids.setdefault(append.stream, []).extend(event.id for event in append.events)
+        known = {stream: _known_ids(connection, self.streams[stream], some) for stream, some in ids.items()}
+        news: list[list[Event]] = []
+        for append in appends:
+            mine: list[Event] = []
+            for event in append.events:
+                if event.id not in known[append.stream]:
+                    known[append.stream].add(event.id)
+                    mine.append(event)
+            news.append(mine)
+        return news, sum(len(append.events) for append in appends) - sum(map(len, news))
+
+    def _remember(
+        self, connection: sqlite3.Connection, appends: Sequence[Append], written: Sequence[Sequence[Entry]]
+    ) -> None:
+        position = self.last - sum(map(len, written))
+        for append, entries in zip(appends, written, strict=True):
+            position += len(entries)
+            if append.memory is not None:
+                values = (self.streams[append.stream], position, json.dumps(append.memory))
+                connection.execute("INSERT OR REPLACE INTO memories VALUES (?, ?, ?)", values)
+
+    def prune(self, connection: sqlite3.Connection, first_kept: int, oldest_ms: float, limit: int) -> int:
+        """Of some streams, in turn: what everybody is done with and is too old or too much; the oldest of it."""
+        numbers = sorted(self.streams.values())
+        numbers = [n for n in numbers if n > self.pruned_upto] + [n for n in numbers if n <= self.pruned_upto]
+        removed = 0
+        for number in numbers[:STREAMS_AT_ONCE]:
+            if removed >= limit:
+                break
+            removed += _prune_stream(connection, number, first_kept, oldest_ms, limit - removed)
+            self.pruned_upto = number
+        return removed
+
+
+def _insert_rows(connection: sqlite3.Connection, values: list[object]) -> None:
+    """The values of one row after the other."""
+    start, width = 0, 6
+    for size, statement in INSERTS.items():
+        while len(values) - start >= size * width:
+            connection.execute(statement, values[start : start + size * width])
+            start += size * width
+
+
+def _known_ids(connection: sqlite3.Connection, number: int, ids: Sequence[str]) -> set[str]:
+    known: set[str] = set()
+    for start in range(0, len(ids), IDS_AT_ONCE):
+        some = ids[start : start + IDS_AT_ONCE]
+        marks = ", ".join("?" * len(some))
+        query = f"SELECT id FROM entries WHERE stream = ? AND id IN ({marks})"  # noqa: S608 - question marks only
+        known |= {found for (found,) in connection.execute(query, (number, *some))}
+    return known
+
+
+def _prune_stream(connection: sqlite3.Connection, number: int, first_kept: int, oldest_ms: float, limit: int) -> int:
+    query = """SELECT MIN(position) FROM (
+        SELECT position FROM consumers WHERE stream = :stream
+        UNION ALL SELECT position FROM memories WHERE stream = :stream
+    )"""
+    (floor,) = connection.execute(query, {"stream": number}).fetchone()
+    # The inner part is cut before anything is looked at: however much a consumer holds back, the look is a short one.
+    statement = """DELETE FROM entries WHERE position IN (
+        SELECT position FROM (
+            SELECT position, received_ms FROM entries
+            WHERE stream = :stream AND position <= COALESCE(:floor, position) ORDER BY position LIMIT :limit
+        ) WHERE position < :first_kept OR received_ms < :oldest_ms
+    )"""
+    values = {"stream": number, "floor": floor, "limit": limit, "first_kept": first_kept, "oldest_ms": oldest_ms}
+    return connection.execute(statement, values).rowcount
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def read(
+    connection: sqlite3.Connection, after: int, stream: str | None, types: Sequence[type[Event]], limit: int
+) -> list[Entry]:
+    conditions, values = ["position > ?"], [after]
+    if stream is not None:
+        conditions.append("stream = (SELECT number FROM streams WHERE name = ?)")
+        values.append(stream)  # type: ignore[arg-type]
+    if types:
+        names = [name for name, kind in TYPES.items() if issubclass(kind, tuple(types))]
+        conditions.append(f"type IN ({', '.join('?' * len(names))})")
+        values += names  # type: ignore[arg-type]
+    query = f"SELECT position, type, event FROM entries WHERE {' AND '.join(conditions)} ORDER BY position LIMIT ?"  # noqa: S608 - built of the texts above
+    rows = connection.execute(query, (*values, limit)).fetchall()
+    return [Entry(position, event_of(kind, text)) for position, kind, text in rows]
+
+
+def event_of(kind: str, text: str) -> Event:
+    try:
+        return read_event(kind, text)
+    except ValueError as error:
+        raise JournalCorrupt(f"an event of the journal cannot be read: {error}") from None
+
+
+def position(connection: sqlite3.Connection, stream: str, consumer: str) -> int | None:
+    """None for a consumer that is not known."""
+    query = """SELECT position FROM consumers JOIN streams ON number = stream WHERE name = ? AND consumer = ?"""
+    row = connection.execute(query, (stream, consumer)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def set_position(connection: sqlite3.Connection, stream: str, consumer: str, position: int | None) -> None:
+    """Put a consumer somewhere, or remove it where that is None."""
+    where = "stream = (SELECT number FROM streams WHERE name = ?) AND consumer = ?"
+    if position is None:
+        connection.execute(f"DELETE FROM consumers WHERE {where}", (stream, consumer))  # noqa: S608 - the text above
+    else:
+        connection.execute(f"UPDATE consumers SET position = ? WHERE {where}", (position, stream, consumer))  # noqa: S608 - the text above
+
+
+def recall(connection: sqlite3.Connection, stream: str) -> Memory | None:
+    query = "SELECT position, memory FROM memories JOIN streams ON number = stream WHERE name = ?"
+    row = connection.execute(query, (stream,)).fetchone()
+    return None if row is None else Memory(row[0], json.loads(row[1]))
+
+
+def progress(connection: sqlite3.Connection) -> tuple[Progress, ...]:
+    query = """SELECT name, consumer, c.position, (
+            SELECT COUNT(*) FROM entries AS e WHERE e.stream = c.stream AND e.position > c.position
+        ) FROM consumers AS c JOIN streams ON number = stream ORDER BY name, consumer"""
+    return tuple(Progress(*row) for row in connection.execute(query))
+
+
+def oldest(connection: sqlite3.Connection) -> tuple[int, Progress | None]:
+    """The first position that is kept, and the consumer that stands before all others; without counting anything."""
+    (first,) = connection.execute("SELECT COALESCE(MIN(position), 0) FROM entries").fetchone()
+    query = "SELECT name, consumer, position FROM consumers JOIN streams ON number = stream ORDER BY position LIMIT 1"
+    row = connection.execute(query).fetchone()
+    return first, None if row is None else Progress(row[0], row[1], row[2], behind=0)
+
+
+def last(connection: sqlite3.Connection) -> int:
+    """The last position that was ever given."""
+    return int(connection.execute("SELECT value FROM facts WHERE name = 'last'").fetchone()[0])
+
+
+def extent(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    """How many entries there are, the first position, and the last that was ever given."""
+    query = (
+        """SELECT COUNT(*), COALESCE(MIN(position), 0), (SELECT value FROM facts WHERE name = 'last') FROM entries"""
+    )
+    count, first, last = connection.execute(query).fetchone()
+    return count, first, last
