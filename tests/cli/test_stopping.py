@@ -1,0 +1,34 @@
+"""How a command is asked to end."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from jexkit.cli.stopping import stop_signals
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_sets_the_event_and_nothing_else(number: signal.Signals) -> None:
+    """And afterwards signals do what they did before."""
+    before = signal.getsignal(number)
+    with stop_signals() as wanted_end:
+        assert not wanted_end.is_set()
+        os.kill(os.getpid(), number)
+        assert wanted_end.wait(10)
+    assert signal.getsignal(number) is before
+
+
+def test_outside_the_main_thread_signals_are_left_alone() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    seen: list[object] = []
+
+    def run() -> None:
+        with stop_signals() as wanted_end:
+            seen.extend((wanted_end.is_set(), signal.getsignal(signal.SIGINT)))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(10)
+    assert seen == [False, before]
