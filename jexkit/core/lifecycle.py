@@ -53,6 +53,8 @@ MOVES: dict[Phase, frozenset[Phase]] = {
     Phase.STOPPED: frozenset(),
 }
 
+LET_IN = frozenset({Phase.RECOVERING, Phase.LIVE, Phase.BEHIND})  # the exchange has taken the subscription
+CONNECTED = LET_IN | {Phase.ENTERING}
 ENDED = frozenset({Phase.LOST, Phase.STOPPED})
 
 

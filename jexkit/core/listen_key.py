@@ -21,8 +21,9 @@ from typing import Any
 from jexkit.core import exact
 from jexkit.core.backoff import Backoff
 from jexkit.core.dialect import Dialect
+from jexkit.core.lifecycle import CONNECTED
 from jexkit.core.overflowing import OverflowingMachine
-from jexkit.core.protocol import CONNECTED, Probe
+from jexkit.core.protocol import Probe
 from jexkit.core.values import Call, Chance, Flow, Now, Outputs, Ping, Receipt
 from jexkit.errors import AuthenticationError, JexkitError, ListenKeyUnknown, PermissionDenied
 from jexkit.events import Event, SuspendReason

@@ -16,10 +16,11 @@ from jexkit.core.dialect import Dialect, just_before
 from jexkit.core.lifecycle import Phase
 from jexkit.core.look import FEW_ORDERS, Known, Look, Picture
 from jexkit.core.memory import Memory
-from jexkit.core.protocol import Handler, Machine, Probe
+from jexkit.core.protocol import Machine, Probe
 from jexkit.core.reading import says_nothing
 from jexkit.core.recovery import Recovery
 from jexkit.core.values import Call, Chance, Emit, Now, Outputs, sorted_by_use
+from jexkit.core.waiting import Handler
 from jexkit.errors import (
     AuthenticationError,
     JexkitError,

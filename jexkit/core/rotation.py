@@ -21,8 +21,8 @@ from jexkit.core.dialect import Dialect
 from jexkit.core.lifecycle import ENDED, Phase, State
 from jexkit.core.memory import Memory
 from jexkit.core.overflowing import OverflowingMachine
-from jexkit.core.protocol import NEVER
 from jexkit.core.values import Chance, Now, Output, Outputs
+from jexkit.core.waiting import NEVER
 from jexkit.errors import JexkitError
 from jexkit.events import Event
 

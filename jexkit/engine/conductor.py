@@ -20,7 +20,6 @@ from typing import Any, Protocol
 from jexkit import logs
 from jexkit.core.book import Book
 from jexkit.core.lifecycle import ENDED, Phase, State
-from jexkit.core.protocol import COMMAND_WITHIN, QUIET_WITHIN
 from jexkit.core.rotation import RotatingMachine
 from jexkit.core.values import (
     Answer,
@@ -35,6 +34,7 @@ from jexkit.core.values import (
     Send,
     sorted_by_use,
 )
+from jexkit.core.waiting import COMMAND_WITHIN, QUIET_WITHIN
 from jexkit.engine.caller import Caller
 from jexkit.engine.clock import Clock
 from jexkit.engine.delivery import Delivery

@@ -8,8 +8,8 @@ import pytest
 
 from jexkit.core.lifecycle import Phase, State
 from jexkit.core.listen_key import KEY_LIFE
-from jexkit.core.protocol import COMMAND_WITHIN
 from jexkit.core.values import Call, Drop, Open, Ping
+from jexkit.core.waiting import COMMAND_WITHIN
 from jexkit.errors import (
     AuthenticationError,
     BadRequest,

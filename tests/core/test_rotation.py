@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from jexkit.core.lifecycle import State
-from jexkit.core.protocol import NEVER
 from jexkit.core.rotation import (
     BEFORE_THE_CUT,
     DAY,
@@ -21,6 +20,7 @@ from jexkit.core.rotation import (
     Schedule,
 )
 from jexkit.core.values import Drop, Now, Open
+from jexkit.core.waiting import NEVER
 from jexkit.errors import TransportError
 from jexkit.events import BalanceUpdate, Live, OrderUpdate, Suspended, SuspendReason
 from jexkit.testing.clock import START_MS

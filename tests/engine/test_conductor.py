@@ -12,8 +12,9 @@ import pytest
 
 from jexkit.core.book import Book
 from jexkit.core.lifecycle import Phase, State
-from jexkit.core.protocol import QUIET_WITHIN, STEADY_AFTER, Machine
+from jexkit.core.protocol import STEADY_AFTER, Machine
 from jexkit.core.values import Ask, Call, Emit, Flow, Now, Open, Outputs, Ping, Send
+from jexkit.core.waiting import QUIET_WITHIN
 from jexkit.engine import conductor as conductor_module
 from jexkit.engine.conductor import LEAST_WAIT, LOOK_EVERY, ORPHAN_AFTER, Conductor
 from jexkit.engine.delivery import Delivery

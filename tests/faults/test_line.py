@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jexkit import StreamManager, Suspended, Unknown
-from jexkit.core.protocol import UNREADABLE_KEPT
+from jexkit.core.telling import UNREADABLE_KEPT
 from jexkit.engine.transport import LARGEST_MESSAGE
 from jexkit.sim import Forwarder, Simulator
 from jexkit.sim.connection import OPCODES, frame_head

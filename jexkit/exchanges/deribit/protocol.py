@@ -28,9 +28,10 @@ from jexkit.core import exact, fields
 from jexkit.core.backoff import Backoff
 from jexkit.core.lifecycle import Phase
 from jexkit.core.overflowing import OverflowingMachine
-from jexkit.core.protocol import OnError, OnResult, Probe
+from jexkit.core.protocol import Probe
 from jexkit.core.recovering import SETTLE
 from jexkit.core.values import Chance, Now, Outputs, Receipt, Send
+from jexkit.core.waiting import OnError, OnResult
 from jexkit.errors import AuthenticationError, JexkitError, RateLimited, SubscriptionRefused, TransportError
 from jexkit.events import AccountNotice, BalanceUpdate, Event, NoticeKind, Origin, SuspendReason
 from jexkit.exchanges.deribit import signing, wire

@@ -21,11 +21,12 @@ from jexkit.core import exact, fields
 from jexkit.core.backoff import Backoff
 from jexkit.core.lifecycle import Phase
 from jexkit.core.overflowing import OverflowingMachine
-from jexkit.core.protocol import OnError, OnResult, Probe
+from jexkit.core.protocol import Probe
 from jexkit.core.reading import Reading
 from jexkit.core.redaction import redact
 from jexkit.core.replies import said
 from jexkit.core.values import Chance, Now, Outputs, Receipt, Send
+from jexkit.core.waiting import OnError, OnResult
 from jexkit.errors import AuthenticationError, ExchangeDown, JexkitError, SubscriptionRefused, TransportError
 from jexkit.events import Event, OrderUpdate, SuspendReason
 from jexkit.exchanges.poloniex import signing, wire

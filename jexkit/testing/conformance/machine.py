@@ -8,17 +8,10 @@ from typing import Any
 import pytest
 
 from jexkit.core.lifecycle import ENDED, Phase, State
-from jexkit.core.protocol import (
-    CALL_WITHIN,
-    COMMAND_WITHIN,
-    ENTER_WITHIN,
-    NEVER,
-    QUIET_WITHIN,
-    STEADY_AFTER,
-    UNREADABLE_KEPT,
-    Machine,
-)
+from jexkit.core.protocol import ENTER_WITHIN, STEADY_AFTER, Machine
+from jexkit.core.telling import UNREADABLE_KEPT
 from jexkit.core.values import Call, Drop, GiveUp, Open, Ping, Send
+from jexkit.core.waiting import CALL_WITHIN, COMMAND_WITHIN, NEVER, QUIET_WITHIN
 from jexkit.errors import ExchangeError, JexkitError, StreamEnded, TransportError, UsageError
 from jexkit.events import Event, Gap, Live, Lost, OrderUpdate, Suspended, SuspendReason, Unknown
 from jexkit.testing.conformance.subject import Subject
