@@ -219,9 +219,8 @@ def _is_older(event: OrderUpdate, known: OrderUpdate) -> bool:
     if known.status.is_final:  # an end is told once, in whatever words; only a late word of more fills is news
         has_more = event.filled_quantity > known.filled_quantity and not event.conditional
         return not (event.status.is_final and has_more)
-    if (
-        known.conditional and has_fired(known) and has_fired(event)
-    ):  # of two words for it, the second is news if it names the new order
+    if known.conditional and has_fired(known) and has_fired(event):
+        # of two words for it, the second is news if it names the new order
         names_the_order = bool(event.linked_order_id) and not known.linked_order_id
         return event.filled_quantity <= known.filled_quantity and not names_the_order
     if event.filled_quantity != known.filled_quantity:

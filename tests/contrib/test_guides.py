@@ -200,9 +200,8 @@ def test_the_worker_of_the_page_for_celery(sim: Simulator, tmp_path: Path, stayi
     worker, container = guide.running
     account = sim.deribit.account("main")
 
-    def is_printed() -> (
-        bool
-    ):  # the first fills may come before the stream is live for the first time, and are past then
+    def is_printed() -> bool:
+        """Asked again and again: fills that come before the stream is live for the first time are not told."""
         account.fill(account.place("BTC-PERPETUAL", "BUY", "10", "50000"))
         said = [*worker.said_so_far(), *container.said_so_far()]
         return any("BTC-PERPETUAL" in line for line in said)
