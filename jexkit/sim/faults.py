@@ -73,9 +73,8 @@ _KINDS: Mapping[type, str] = {bool: "true or false", int: "a whole number", floa
 class Fault:
     """One fault. `lasts` says that there is something to mend; such faults take `seconds` as well."""
 
-    name: str
-    about: str
     does: Callable[..., Mend | None]
+    about: str
     exchanges: tuple[str, ...] = ALL
     parameters: tuple[Parameter, ...] = ()
     lasts: bool = False
@@ -92,6 +91,11 @@ class Fault:
             words = f"it has {', '.join(known)}" if known else "it has none"
             raise BadFault(f"{self.name} has no parameter {', '.join(unknown)}; {words}.")
         return {name: one.check(given[name]) if name in given else one.default for name, one in known.items()}
+
+    @property
+    def name(self) -> str:
+        """That of the function that does it."""
+        return self.does.__name__
 
     @property
     def takes(self) -> tuple[Parameter, ...]:
@@ -113,45 +117,35 @@ FAULTS: Mapping[str, Fault] = {
     for fault in (
         # Connections
         Fault(
-            "drop",
-            "ends the connections with a close frame",
             sockets.drop,
+            "ends the connections with a close frame",
             parameters=(
                 Parameter("code", 1001, "of the close frame", 1000, 4999),
                 Parameter("reason", "server closes", "in the close frame"),
                 ACCOUNT,
             ),
         ),
-        Fault("cut", "ends the connections without a close frame", sockets.cut, parameters=(ACCOUNT,)),
+        Fault(sockets.cut, "ends the connections without a close frame", parameters=(ACCOUNT,)),
         Fault(
-            "half_open",
-            "reads and writes nothing any more, and leaves the connections open",
             sockets.half_open,
+            "reads and writes nothing any more, and leaves the connections open",
             parameters=(ACCOUNT,),
         ),
+        Fault(sockets.silence, "reads what is sent and answers nothing, not even pings", parameters=(ACCOUNT,)),
         Fault(
-            "silence",
-            "reads what is sent and answers nothing, not even pings",
-            sockets.silence,
-            parameters=(ACCOUNT,),
-        ),
-        Fault(
-            "deaf",
-            "reads nothing any more and answers no handshake, but tells what happens",
             sockets.deaf,
+            "reads nothing any more and answers no handshake, but tells what happens",
             parameters=(ACCOUNT,),
             lasts=True,
         ),
         Fault(
-            "stall",
-            "writes nothing for a while, then what has piled up",
             sockets.stall,
+            "writes nothing for a while, then what has piled up",
             parameters=(Parameter("pause", 1.0, "exchange seconds", 0.001, PAUSE_MOST), ACCOUNT),
         ),
         Fault(
-            "trickle",
-            "writes a few bytes at a time",
             sockets.trickle,
+            "writes a few bytes at a time",
             parameters=(
                 Parameter("size", 16, "bytes at a time", 1, 1 << 20),
                 Parameter("pause", 0.001, "exchange seconds between two writes", 0, PAUSE_MOST),
@@ -160,28 +154,20 @@ FAULTS: Mapping[str, Fault] = {
             lasts=True,
         ),
         Fault(
-            "cut_inside_frame",
-            "writes half of the next event's frame and cuts",
             sockets.cut_inside_frame,
+            "writes half of the next event's frame and cuts",
             parameters=(ONCE, ACCOUNT),
             lasts=True,
         ),
         Fault(
-            "oversized_frame",
-            "begins a frame that claims to be enormous",
             sockets.oversized_frame,
+            "begins a frame that claims to be enormous",
             parameters=(Parameter("size", 1 << 40, "bytes that it claims", 1 << 16, (1 << 63) - 1), ACCOUNT),
         ),
+        Fault(sockets.malformed_frame, "writes a frame that breaks the websocket protocol", parameters=(ACCOUNT,)),
         Fault(
-            "malformed_frame",
-            "writes a frame that breaks the websocket protocol",
-            sockets.malformed_frame,
-            parameters=(ACCOUNT,),
-        ),
-        Fault(
-            "garbage",
-            "sends text that is no message of the exchange",
             sockets.garbage,
+            "sends text that is no message of the exchange",
             parameters=(
                 Parameter("text", "<html>Bad Gateway</html>", "of each frame"),
                 Parameter("times", 1, "frames", 1, 100_000),
@@ -189,9 +175,8 @@ FAULTS: Mapping[str, Fault] = {
             ),
         ),
         Fault(
-            "nothing_but_garbage",
-            "sends what is no message of the exchange, on new connections too",
             sockets.nothing_but_garbage,
+            "sends what is no message of the exchange, on new connections too",
             parameters=(
                 Parameter(
                     "kind",
@@ -204,46 +189,40 @@ FAULTS: Mapping[str, Fault] = {
             lasts=True,
         ),
         Fault(
-            "late_pongs",
-            "answers pings late",
             sockets.late_pongs,
+            "answers pings late",
             parameters=(Parameter("delay", 15.0, "exchange seconds", 0.001, PAUSE_MOST),),
             lasts=True,
         ),
         Fault(
-            "late_answers",
-            "answers commands late",
             sockets.late_answers,
+            "answers commands late",
             ("deribit", "poloniex"),
             (Parameter("delay", 1.0, "exchange seconds", 0.001, PAUSE_MOST), CUT),
             lasts=True,
         ),
         Fault(
-            "missed_heartbeat",
-            "ends the connections as if the client had not answered a heartbeat or ping",
             sockets.missed_heartbeat,
+            "ends the connections as if the client had not answered a heartbeat or ping",
             parameters=(ACCOUNT,),
         ),
         Fault(
-            "day_cut",
-            "ends every connection of a certain age, as after 24 hours",
             sockets.day_cut,
+            "ends every connection of a certain age, as after 24 hours",
             LISTEN_KEYS,
             (Parameter("life", 86_400.0, "exchange seconds from now, or from its beginning", 0.001, 86_400.0),),
             lasts=True,
         ),
         Fault(
-            "maintenance",
-            "answers nothing but that it is under maintenance",
             sockets.maintenance,
+            "answers nothing but that it is under maintenance",
             parameters=(RETRY_AFTER,),
             lasts=True,
         ),
         # Handshakes
         Fault(
-            "refuse_handshake",
-            "refuses the next handshakes",
             requests.refuse_handshake,
+            "refuses the next handshakes",
             parameters=(
                 Parameter(
                     "status", 503, "HTTP status", choices=(400, 401, 403, 404, 410, 418, 429, 500, 502, 503, 504)
@@ -255,25 +234,14 @@ FAULTS: Mapping[str, Fault] = {
             lasts=True,
         ),
         Fault(
-            "port_closed",
-            "refuses TCP connections, for handshakes and for REST",
-            requests.port_closed,
-            parameters=(CUT,),
-            lasts=True,
+            requests.port_closed, "refuses TCP connections, for handshakes and for REST", parameters=(CUT,), lasts=True
         ),
-        Fault(
-            "handshake_hangs",
-            "accepts connections and answers no handshake",
-            requests.handshake_hangs,
-            parameters=(CUT,),
-            lasts=True,
-        ),
+        Fault(requests.handshake_hangs, "accepts connections and answers no handshake", parameters=(CUT,), lasts=True),
         # REST
-        Fault("rest_hangs", "takes requests and does not answer", requests.rest_hangs, parameters=(PATH,), lasts=True),
+        Fault(requests.rest_hangs, "takes requests and does not answer", parameters=(PATH,), lasts=True),
         Fault(
-            "rest_errors",
-            "answers requests with an error",
             requests.rest_errors,
+            "answers requests with an error",
             parameters=(
                 Parameter(
                     "status", 500, "HTTP status", choices=(200, 400, 401, 403, 404, 408, 410, 500, 502, 503, 504)
@@ -288,105 +256,62 @@ FAULTS: Mapping[str, Fault] = {
             ),
             lasts=True,
         ),
+        Fault(requests.rest_limited, "answers requests with 429", parameters=(RETRY_AFTER, TIMES, PATH), lasts=True),
         Fault(
-            "rest_limited",
-            "answers requests with 429",
-            requests.rest_limited,
-            parameters=(RETRY_AFTER, TIMES, PATH),
-            lasts=True,
-        ),
-        Fault(
-            "rest_banned",
-            "answers requests with 418 and the end of the ban",
             requests.rest_banned,
+            "answers requests with 418 and the end of the ban",
             LISTEN_KEYS,
             (Parameter("ban", 120.0, "exchange seconds", 0.001, 3 * 86_400.0),),
             lasts=True,
         ),
         Fault(
-            "rest_lags",
-            "REST shows the account as it was a while ago",
             requests.rest_lags,
+            "REST shows the account as it was a while ago",
             parameters=(Parameter("by", 1.0, "exchange seconds", 0.001, PAUSE_MOST),),
             lasts=True,
         ),
         Fault(
-            "rest_leads",
-            "the stream tells everything late, and REST has it at once",
             requests.rest_leads,
+            "the stream tells everything late, and REST has it at once",
             parameters=(Parameter("by", 1.0, "exchange seconds", 0.001, PAUSE_MOST),),
             lasts=True,
         ),
         # Listen keys, tokens, subscriptions
+        Fault(sessions.key_expires, "ends the listen key as its hour does", LISTEN_KEYS, (ACCOUNT,)),
         Fault(
-            "key_expires",
-            "ends the listen key as its hour does",
-            sessions.key_expires,
-            LISTEN_KEYS,
-            (ACCOUNT,),
-        ),
-        Fault(
-            "key_expires_twice",
-            "the same, and the notice comes twice within a millisecond",
             sessions.key_expires_twice,
+            "the same, and the notice comes twice within a millisecond",
             ("binance_pm",),
             (ACCOUNT,),
         ),
-        Fault("key_dies", "ends the listen key without a word", sessions.key_dies, LISTEN_KEYS, (ACCOUNT,)),
+        Fault(sessions.key_dies, "ends the listen key without a word", LISTEN_KEYS, (ACCOUNT,)),
+        Fault(sessions.key_replaced, "another program ended the listen key and got a new one", LISTEN_KEYS, (ACCOUNT,)),
+        Fault(sessions.key_deleted, "another program of the account closed the listen key", LISTEN_KEYS, (ACCOUNT,)),
+        Fault(sessions.tokens_expire, "ends the time of all tokens without a word", ("deribit",), (ACCOUNT,)),
         Fault(
-            "key_replaced",
-            "another program ended the listen key and got a new one",
-            sessions.key_replaced,
-            LISTEN_KEYS,
-            (ACCOUNT,),
-        ),
-        Fault(
-            "key_deleted",
-            "another program of the account closed the listen key",
-            sessions.key_deleted,
-            LISTEN_KEYS,
-            (ACCOUNT,),
-        ),
-        Fault(
-            "tokens_expire",
-            "ends the time of all tokens without a word",
-            sessions.tokens_expire,
-            ("deribit",),
-            (ACCOUNT,),
-        ),
-        Fault(
-            "session_evicted",
-            "ends the sessions, as too many logins with one key do",
             sessions.session_evicted,
+            "ends the sessions, as too many logins with one key do",
             ("deribit",),
             (Parameter("closes", True, "the socket too"), ACCOUNT),
         ),
+        Fault(sessions.subscription_dropped, "forgets the subscriptions without a word", parameters=(ACCOUNT,)),
         Fault(
-            "subscription_dropped",
-            "forgets the subscriptions without a word",
-            sessions.subscription_dropped,
-            parameters=(ACCOUNT,),
-        ),
-        Fault(
-            "subscription_left_out",
-            "grants every channel but one",
             sessions.subscription_left_out,
+            "grants every channel but one",
             ("deribit",),
             (Parameter("channel", "user.orders.any.any.raw", "which is left out"), CUT),
             lasts=True,
         ),
         Fault(
-            "lost_acknowledgement",
-            "carries out subscriptions and loses the answer",
             sessions.lost_acknowledgement,
+            "carries out subscriptions and loses the answer",
             ("deribit", "poloniex"),
             (ONCE, CUT),
             lasts=True,
         ),
         Fault(
-            "calls_fail",
-            "answers commands on the websocket with an error",
             sessions.calls_fail,
+            "answers commands on the websocket with an error",
             ("deribit", "poloniex"),
             (
                 Parameter("method", "", "only commands with this in them, such as private/subscribe or orders"),
@@ -398,43 +323,38 @@ FAULTS: Mapping[str, Fault] = {
             lasts=True,
         ),
         Fault(
-            "credits_spent",
-            "answers with 10028 and ends the session",
             sessions.credits_spent,
+            "answers with 10028 and ends the session",
             ("deribit",),
             (Parameter("method", "public/test", "whose next call it is"),),
         ),
         # What the stream tells
         Fault(
-            "duplicates",
-            "tells every event several times",
             sessions.duplicates,
+            "tells every event several times",
             parameters=(
                 Parameter("copies", 2, "of each", 2, 100),
                 Parameter("after", 0.0, "exchange seconds by which copies are late", 0, PAUSE_MOST),
             ),
             lasts=True,
         ),
-        Fault("tells_nothing", "keeps every event to itself, and answers as ever", sessions.tells_nothing, lasts=True),
+        Fault(sessions.tells_nothing, "keeps every event to itself, and answers as ever", lasts=True),
         Fault(
-            "kinds_overtake",
-            "lets one kind of event overtake another",
             sessions.kinds_overtake,
+            "lets one kind of event overtake another",
             parameters=(Parameter("by", 0.5, "exchange seconds that every other kind is late", 0.001, PAUSE_MOST),),
             lasts=True,
         ),
         Fault(
-            "push_times_jumbled",
-            "tells of pushes that they are older or newer than they are",
             sessions.push_times_jumbled,
+            "tells of pushes that they are older or newer than they are",
             ("poloniex",),
             (Parameter("by", 2.0, "seconds", 0.001, PAUSE_MOST),),
             lasts=True,
         ),
         Fault(
-            "reordering",
-            "lets events overtake one another",
             sessions.reordering,
+            "lets events overtake one another",
             ("jex",),
             (
                 Parameter("every", 2, "how many-th event is overtaken", 2, 1000),
@@ -443,44 +363,30 @@ FAULTS: Mapping[str, Fault] = {
             lasts=True,
         ),
         Fault(
-            "clock_skew",
-            "the clock of all exchanges of the simulator is ahead, or behind",
             sessions.clock_skew,
+            "the clock of all exchanges of the simulator is ahead, or behind",
             parameters=(Parameter("by", 3600.0, "seconds; below zero for behind", -1e8, 1e8),),
             lasts=True,
         ),
         # The line in front, where there is one: Simulator(lines=True), and always at the command line
-        Fault("line_cut", "resets all connections", lines.line_cut),
+        Fault(lines.line_cut, "resets all connections"),
         Fault(
-            "line_cut_after",
-            "resets all connections in the middle of what is sent next",
             lines.line_cut_after,
+            "resets all connections in the middle of what is sent next",
             parameters=(Parameter("size", 20, "bytes that the client still gets", 1, 1 << 20),),
         ),
+        Fault(lines.line_half_open, "forwards nothing and closes nothing, new connections included", lasts=True),
+        Fault(lines.line_stall, "holds everything back for a while", lasts=True),
         Fault(
-            "line_half_open",
-            "forwards nothing and closes nothing, new connections included",
-            lines.line_half_open,
-            lasts=True,
-        ),
-        Fault("line_stall", "holds everything back for a while", lines.line_stall, lasts=True),
-        Fault(
-            "line_trickle",
-            "forwards a few bytes at a time",
             lines.line_trickle,
+            "forwards a few bytes at a time",
             parameters=(
                 Parameter("size", 50, "bytes at a time", 1, 1 << 20),
                 Parameter("pause", 0.001, "exchange seconds in between", 0, PAUSE_MOST),
             ),
             lasts=True,
         ),
-        Fault(
-            "line_refused",
-            "resets all connections and refuses new ones",
-            lines.line_refused,
-            parameters=(CUT,),
-            lasts=True,
-        ),
+        Fault(lines.line_refused, "resets all connections and refuses new ones", parameters=(CUT,), lasts=True),
     )
 }
 """The one table of all faults."""
