@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from jexkit.exchanges.jex import refusals as jex_refusals
 from jexkit.sim import Simulator
 from jexkit.sim.breakage import read_item
 from jexkit.sim.faults import ALL
+from tests.faults.watching import PATIENCE
 
 TABLE = Path(__file__).parents[2] / "docs/faults.md"
 QUICK = functools.partial(Backoff, first=0.05, longest=0.3, least=0.02)
@@ -71,6 +73,16 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "FIREWALL_WAIT", 0.5)
     monkeypatch.setattr(transport, "BAN_WAIT", 0.5)
     monkeypatch.setattr(binance_refusals, "BAN_WAIT", 0.5)
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    """No thread of ours is left when all is over."""
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        thread.join(PATIENCE)
+    assert [thread.name for thread in set(threading.enumerate()) - before if thread.is_alive()] == []
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -103,16 +103,6 @@ class Stage:
 
     def suspensions(self) -> list[str]:
         return [str(event.reason) for event in self.watch.of(Suspended)]
-
-
-@pytest.fixture
-def threads() -> Iterator[None]:
-    """No thread of ours is left when all is over."""
-    before = set(threading.enumerate())
-    yield
-    for thread in set(threading.enumerate()) - before:
-        thread.join(PATIENCE)
-    assert [thread.name for thread in set(threading.enumerate()) - before if thread.is_alive()] == []
 
 
 @pytest.fixture(params=[Overflow.RECOVER, Overflow.BLOCK], ids=str)

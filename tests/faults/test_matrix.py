@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -54,16 +52,6 @@ def test_the_parameters_in_the_table_are_parameters() -> None:
 
 def test_every_exchange_is_in_the_table() -> None:
     assert {exchange for row in ROWS for exchange in row.exchanges} == set(ALL)
-
-
-@pytest.fixture
-def threads() -> Iterator[None]:
-    """No thread of ours is left when all is over."""
-    before = set(threading.enumerate())
-    yield
-    for thread in set(threading.enumerate()) - before:
-        thread.join(10)
-    assert [thread.name for thread in set(threading.enumerate()) - before if thread.is_alive()] == []
 
 
 def _settings(row: Row, exchange: str) -> dict[str, Any]:

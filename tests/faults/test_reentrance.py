@@ -144,16 +144,6 @@ class Meddler:
             return self._dice.choice(choices)
 
 
-@pytest.fixture
-def threads() -> Iterator[None]:
-    """No thread of ours is left when all is over."""
-    before = set(threading.enumerate())
-    yield
-    for thread in set(threading.enumerate()) - before:
-        thread.join(PATIENCE)
-    assert [thread.name for thread in set(threading.enumerate()) - before if thread.is_alive()] == []
-
-
 def follow(manager: StreamManager, sim: Simulator) -> list[Watch]:
     """The main account of each exchange."""
     watches = []

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from tests.contrib.servers import eventually
 pytestmark = pytest.mark.web
 
 WAIT = 30.0
+Start = Callable[..., StreamManager]
 MAIN = {"exchange": "deribit", "client_id": "id", "client_secret": "a-secret-of-tests"}
 
 
@@ -43,12 +45,17 @@ def app_of(folder: Path, sim: Simulator | None = None, **config: Any) -> Flask:
 
 
 @pytest.fixture
-def started() -> Iterator[list[StreamManager]]:
-    """Managers to be stopped after the test."""
-    managers: list[StreamManager] = []
-    yield managers
-    for manager in managers:
-        manager.stop()
+def start() -> Iterator[Start]:
+    """Starts the streams of an app, and stops them after the test."""
+    with ExitStack() as running:
+
+        def started(jexkit: JexKit, *app: Flask) -> StreamManager:
+            manager = jexkit.start(*app)
+            assert manager is not None
+            running.callback(manager.stop)
+            return manager
+
+        yield started
 
 
 def trade(sim: Simulator) -> None:
@@ -101,7 +108,7 @@ def test_making_the_app_starts_nothing(tmp_path: Path, sim: Simulator) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_handlers_run_in_a_context_of_the_app(tmp_path: Path, sim: Simulator, started: list[StreamManager]) -> None:
+def test_handlers_run_in_a_context_of_the_app(tmp_path: Path, sim: Simulator, start: Start) -> None:
     """A new one for each event, torn down after it, whether or not the handler raised."""
     app = app_of(tmp_path, sim)
     seen: list[str] = []
@@ -114,16 +121,13 @@ def test_handlers_run_in_a_context_of_the_app(tmp_path: Path, sim: Simulator, st
         if len(seen) > 2:
             raise LookupError
 
-    manager = jexkit.start(app)
-    assert manager is not None
-    started.append(manager)
-    manager.streams["main"].wait_live(WAIT)
+    start(jexkit, app).streams["main"].wait_live(WAIT)
     trade(sim)
     eventually(lambda: len(seen) >= 4, f"only {seen}")
     assert seen[:4] == ["site", "torn down after None", "site", "torn down after LookupError()"]
 
 
-def test_sessions_of_flask_sqlalchemy_are_removed(tmp_path: Path, sim: Simulator, started: list[StreamManager]) -> None:
+def test_sessions_of_flask_sqlalchemy_are_removed(tmp_path: Path, sim: Simulator, start: Start) -> None:
     """No handler sees what another one left uncommitted, and no connection stays checked out."""
     options = {"poolclass": QueuePool}  # which SQLAlchemy 1.4 would not have for SQLite
     app = app_of(tmp_path, sim, SQLALCHEMY_DATABASE_URI="sqlite:///site.db", SQLALCHEMY_ENGINE_OPTIONS=options)
@@ -136,10 +140,7 @@ def test_sessions_of_flask_sqlalchemy_are_removed(tmp_path: Path, sim: Simulator
         database.session.execute(database.text("SELECT 1"))
         found.append(database.engine.pool.checkedout())
 
-    manager = jexkit.start(app)
-    assert manager is not None
-    started.append(manager)
-    manager.streams["main"].wait_live(WAIT)
+    start(jexkit, app).streams["main"].wait_live(WAIT)
     trade(sim)
     eventually(lambda: len(found) >= 4, f"only {found}")
     assert found[:4] == [0, 1, 0, 1]
@@ -147,14 +148,12 @@ def test_sessions_of_flask_sqlalchemy_are_removed(tmp_path: Path, sim: Simulator
         eventually(lambda: database.engine.pool.checkedout() == 0, "a connection is never given back")
 
 
-def test_starting_twice_is_refused(tmp_path: Path, sim: Simulator, started: list[StreamManager]) -> None:
+def test_starting_twice_is_refused(tmp_path: Path, sim: Simulator, start: Start) -> None:
     """In one process, with a sentence."""
     app = app_of(tmp_path, sim)
     jexkit = JexKit(app)
     with app.app_context():
-        manager = jexkit.start()
-    assert manager is not None
-    started.append(manager)
+        start(jexkit)
     with pytest.raises(UsageError, match="of app 'site' were started in this process already"):
         jexkit.start(app)
 
@@ -191,7 +190,7 @@ def test_of_two_that_start_at_the_same_time_one_is_refused(
 
 
 def test_a_start_that_fails_leaves_the_lock_to_others(
-    tmp_path: Path, sim: Simulator, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, sim: Simulator, monkeypatch: pytest.MonkeyPatch, start: Start
 ) -> None:
     """And the app can be started again."""
 
@@ -204,23 +203,17 @@ def test_a_start_that_fails_leaves_the_lock_to_others(
     with pytest.raises(UsageError, match="of the test"):
         jexkit.start(app)
     monkeypatch.undo()
-    manager = jexkit.start(app)
-    assert manager is not None
-    manager.streams["main"].wait_live(WAIT)
-    manager.stop()
+    start(jexkit, app).streams["main"].wait_live(WAIT)
 
 
-def test_several_apps_in_one_process(tmp_path: Path, sim: Simulator, started: list[StreamManager]) -> None:
+def test_several_apps_in_one_process(tmp_path: Path, sim: Simulator, start: Start) -> None:
     """They share the extension's handlers, and each event is handled in the context of its own app."""
     jexkit, seen = JexKit(), []
     jexkit.on(OrderUpdate)(lambda order: seen.append(current_app.config["WHO"]))
     for name in ("first", "second"):
         app = app_of(tmp_path / name, sim, WHO=name)
         jexkit.init_app(app)
-        manager = jexkit.start(app)
-        assert manager is not None
-        started.append(manager)
-        manager.streams["main"].wait_live(WAIT)
+        start(jexkit, app).streams["main"].wait_live(WAIT)
     account = sim.deribit.account("main")
     account.place("BTC-PERPETUAL", "BUY", "10", "50000")
     eventually(lambda: sorted(seen) == ["first", "second"], f"only {seen}")
@@ -245,16 +238,14 @@ def health(app: Flask) -> tuple[int, dict[str, Any]]:
     return answer.status_code, answer.get_json()
 
 
-def test_health(tmp_path: Path, sim: Simulator, started: list[StreamManager]) -> None:
+def test_health(tmp_path: Path, sim: Simulator, start: Start) -> None:
     """503 before anybody holds the streams, 200 while they are live, 503 when the last word is too old."""
     app = app_of(tmp_path, sim)
     jexkit = JexKit(app)
     app.register_blueprint(jexkit.health(), url_prefix="/jexkit")
     status, said = health(app)
     assert (status, said["streams"]["main"]["trouble"]) == (503, "no process has ever held it; run: flask jexkit run")
-    manager = jexkit.start(app)
-    assert manager is not None
-    started.append(manager)
+    manager = start(jexkit, app)
     eventually(lambda: health(app)[0] == 200, "it is never healthy")
     manager.stop()
     written = tmp_path / "jexkit.json"
