@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import atexit
 import os
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
-from types import FrameType, MappingProxyType
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from types import MappingProxyType
 from typing import Any, TypeVar, overload
 
 from jexkit import logs
@@ -24,6 +23,7 @@ from jexkit.engine.journaling import Writer
 from jexkit.engine.process import Home
 from jexkit.engine.registry import Registry
 from jexkit.engine.runner import SLOW
+from jexkit.engine.signals import stop_signals
 from jexkit.engine.tenure import Gate, Tenure
 from jexkit.engine.timer import Scheduler, Timer, is_scheduler
 from jexkit.errors import ConfigurationError, StreamEnded, UsageError
@@ -289,8 +289,7 @@ class StreamManager:
         Raises StreamEnded when every stream is lost. Signals are handled only in the main thread, and as they were
         before once it returns.
         """
-        wanted_end = threading.Event()
-        with _signals(wanted_end):
+        with stop_signals() as wanted_end:
             self.start()
             try:
                 while not wanted_end.wait(0.2) and not self._stopped.is_set():
@@ -390,25 +389,6 @@ class StreamManager:
         first = next(iter(errors), None)
         if first is not None and all(error is not None for error in errors):
             raise StreamEnded(f"every stream is lost; the first by: {first}", first)
-
-
-@contextmanager
-def _signals(wanted_end: threading.Event) -> Iterator[None]:
-    """SIGINT and SIGTERM set ``wanted_end`` and do nothing else."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def note(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        wanted_end.set()
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _journal(asked: object) -> Journal | None:

@@ -22,8 +22,8 @@ from jexkit.cli.holdings import compare_holdings
 from jexkit.cli.lines import JsonLines
 from jexkit.cli.numbers import SECONDS
 from jexkit.cli.recorder import Recorder
-from jexkit.cli.stopping import stop_signals
 from jexkit.cli.table import LiveTable, outcome_table, summary
+from jexkit.engine.signals import stop_signals
 from jexkit.events import Event
 from jexkit.manager import StreamManager
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import click
 
-from jexkit.cli.stopping import forget_stdout, stop_signals
+from jexkit.cli.lines import forget_stdout
 from jexkit.cli.words import in_words
 from jexkit.core.journal import READ_LIMIT, DeadLetter, Entry, Journal, JournalStatus, Progress
+from jexkit.engine.signals import stop_signals
 from jexkit.errors import UnknownEntry
 from jexkit.events import TYPES, Event, moment
 from jexkit.journal.sqlite import SqliteJournal

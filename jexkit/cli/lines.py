@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 from collections.abc import Mapping
 from typing import Any
 
-from jexkit.cli.stopping import forget_stdout
 from jexkit.errors import JexkitError
 from jexkit.events import Event
 
@@ -48,3 +48,8 @@ class JsonLines:
         """Raise JexkitError if a line could not be written."""
         if self._fault:
             raise JexkitError(f"standard output cannot be written ({self._fault}); the lines after that are lost")
+
+
+def forget_stdout() -> None:
+    """Nobody reads standard output any more: let what is buffered for it go nowhere, without a word at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

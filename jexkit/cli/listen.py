@@ -13,8 +13,8 @@ import click
 from jexkit.cli.lines import JsonLines
 from jexkit.cli.numbers import SECONDS
 from jexkit.cli.selection import account_options, selected
-from jexkit.cli.stopping import stop_signals
 from jexkit.core.lifecycle import State
+from jexkit.engine.signals import stop_signals
 from jexkit.events import Event
 from jexkit.manager import StreamManager
 from jexkit.stream import Status, Stream

@@ -11,7 +11,7 @@ import click
 
 from jexkit.accounts import ACCOUNTS
 from jexkit.cli.numbers import RATE, SPEED
-from jexkit.cli.stopping import stop_signals
+from jexkit.engine.signals import stop_signals
 from jexkit.errors import ConfigurationError, MissingExtra
 
 PORTS = (*ACCOUNTS, "control")

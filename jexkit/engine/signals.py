@@ -1,10 +1,8 @@
-"""How a command is asked to end: Ctrl-C, SIGTERM, or nobody reading what it writes."""
+"""How a program that waits is asked to end: by Ctrl-C or SIGTERM."""
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +11,10 @@ from types import FrameType
 
 @contextmanager
 def stop_signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, instead of what they did before."""
+    """An event that SIGINT and SIGTERM set, and do nothing else meanwhile.
+
+    Outside the main thread, where Python lets nobody handle signals, they are left alone.
+    """
     wanted_end = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield wanted_end
@@ -29,8 +30,3 @@ def stop_signals() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def forget_stdout() -> None:
-    """Nobody reads standard output any more: let what is buffered for it go nowhere, without a word at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

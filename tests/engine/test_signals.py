@@ -1,4 +1,4 @@
-"""How a command is asked to end."""
+"""How a program that waits is asked to end."""
 
 import os
 import signal
@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from jexkit.cli.stopping import stop_signals
+from jexkit.engine.signals import stop_signals
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
