@@ -1,25 +1,6 @@
 """The accounts that can be followed: frozen descriptions, checked when they are made, with no secret in their repr.
 
-Making one reads a key file at most; nothing is sent anywhere. All have in common
-
-``rest_url``, ``ws_url``
-    where the exchange is; the real one unless given. ``testnet=True`` picks the exchange's
-    test system where it has one.
-``proxy``
-    ``http://``, ``socks5://`` or ``socks5h://`` with optional ``user:password@``, for REST and websocket alike;
-    ``None`` goes by the environment (``HTTPS_PROXY``, ``NO_PROXY``), ``""`` uses none.
-``ca_bundle``
-    a PEM file of certificate authorities to trust instead of the usual ones, for REST and websocket alike.
-``connect_timeout``, ``read_timeout``
-    seconds, for each step of an HTTP request and of the websocket's handshake; the whole may take three or four times
-    as long, and no longer.
-``probe_every``, ``probe_within``
-    a connection on which the exchange has said nothing for ``probe_every`` seconds (None: a fitting time for the
-    exchange, 10 to 30) is asked for a sign of life, and left if none comes within ``probe_within`` seconds: a dead
-    one is found after their sum at the latest.
-``rotate_at``
-    a time of day in UTC such as ``"04:00Z"`` at which the connection is replaced by a new one, with an overlap, give or
-    take some minutes. Where the exchange cuts connections after 24 hours that happens in any case, before the cut.
+What they have in common stands at ``Account``.
 """
 
 from __future__ import annotations
@@ -50,7 +31,31 @@ _SECRET_FIELDS = ("api_key", "secret_key", "passphrase", "client_id", "client_se
 
 @attrs.frozen(kw_only=True)
 class Account:
-    """What all accounts have. Make one of the classes below instead."""
+    """What all accounts have. Make a ``BinancePortfolioMargin``, ``Deribit``, ``Poloniex`` or ``Jex``.
+
+    Making one reads a key file at most; nothing is sent anywhere. A setting that makes no sense, and one that is
+    missing, raises ConfigurationError. All have in common
+
+    ``rest_url``, ``ws_url``
+        where the exchange is; the real one unless given. ``testnet=True`` picks the exchange's test system where it
+        has one.
+    ``proxy``
+        ``http://``, ``socks5://`` or ``socks5h://`` with optional ``user:password@``, for REST and websocket alike;
+        ``None`` goes by the environment (``HTTPS_PROXY``, ``NO_PROXY``), ``""`` uses none.
+    ``ca_bundle``
+        a PEM file of certificate authorities to trust instead of the usual ones, for REST and websocket alike.
+    ``connect_timeout``, ``read_timeout``
+        seconds, for each step of an HTTP request and of the websocket's handshake; the whole may take three or four
+        times as long, and no longer.
+    ``probe_every``, ``probe_within``
+        a connection on which the exchange has said nothing for ``probe_every`` seconds (None: a fitting time for the
+        exchange, 10 to 30) is asked for a sign of life, and left if none comes within ``probe_within`` seconds: a dead
+        one is found after their sum at the latest.
+    ``rotate_at``
+        a time of day in UTC such as ``"04:00Z"`` at which the connection is replaced by a new one, with an overlap,
+        give or take some minutes. Where the exchange cuts connections after 24 hours that happens in any case, before
+        the cut.
+    """
 
     exchange: ClassVar[str] = ""
     """The name of the exchange's folder under ``jexkit/exchanges``, and of its events."""
@@ -84,6 +89,8 @@ class Account:
 @attrs.frozen(kw_only=True)
 class BinancePortfolioMargin(Account):
     """A Binance Portfolio Margin account: USD-M and COIN-M futures and margin orders on one stream.
+
+    The settings that all accounts have stand at ``jexkit.Account``.
 
     Sign with ``secret_key`` (HMAC) or ``private_key`` (RSA or Ed25519: PEM text or a path, with ``passphrase`` where it
     is encrypted). The stream alone needs only ``api_key``; the reads over REST are signed.
@@ -128,7 +135,7 @@ class BinancePortfolioMargin(Account):
 @checks.told_in_words
 @attrs.frozen(kw_only=True)
 class Deribit(Account):
-    """A Deribit account.
+    """A Deribit account. The settings that all accounts have stand at ``jexkit.Account``.
 
     ``currencies`` are those whose portfolio (balance) and fills are followed; orders and positions come for all.
     ``channels`` subscribes to these channels instead, for example ``["user.orders.BTC-PERPETUAL.raw"]``.
@@ -174,6 +181,8 @@ class Deribit(Account):
 class Poloniex(Account):
     """A Poloniex spot account. The stream subscribes to ``channels`` and ``symbols``, of which ``"all"`` is every one.
 
+    The settings that all accounts have stand at ``jexkit.Account``.
+
     https://api-docs.poloniex.com/spot/websocket/authentication
     """
 
@@ -205,6 +214,8 @@ class Poloniex(Account):
 @attrs.frozen(kw_only=True)
 class Jex(Account):
     """A JEX account. JEX ended its service in December 2021; this speaks its documented protocol to any host given.
+
+    The settings that all accounts have stand at ``jexkit.Account``.
 
     ``symbols`` are those whose orders a recovery asks for, since JEX lists open orders by symbol only; write them as
     ``"spot:JEXBTC"``, ``"option:BTCCALLM"`` or ``"contract:BTCUSDT"``. ``reorder_window`` is how long in seconds an

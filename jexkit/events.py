@@ -52,6 +52,8 @@ class Origin(Word):
 
 
 class Side(Word):
+    """Whether an order or a trade buys or sells. ``UNKNOWN``: the exchange does not say, or says what is not known."""
+
     BUY = "buy"
     SELL = "sell"
     UNKNOWN = "unknown"
@@ -93,6 +95,8 @@ class OrderStatus(Word):
 
 
 class OrderType(Word):
+    """What kind of order it is; the exchange's own word is in ``native_type``."""
+
     MARKET = "market"
     LIMIT = "limit"
     POST_ONLY = "post_only"
@@ -106,6 +110,8 @@ class OrderType(Word):
 
 
 class TimeInForce(Word):
+    """How long an order stays in the book."""
+
     GTC = "good_til_cancelled"
     IOC = "immediate_or_cancel"
     FOK = "fill_or_kill"
@@ -115,6 +121,8 @@ class TimeInForce(Word):
 
 
 class Liquidity(Word):
+    """Whether the order of a trade was in the book before (maker) or met one that was (taker)."""
+
     MAKER = "maker"
     TAKER = "taker"
     UNKNOWN = "unknown"
@@ -130,6 +138,8 @@ class PositionSide(Word):
 
 
 class NoticeKind(Word):
+    """What an ``AccountNotice`` is about, and what its ``value`` is then."""
+
     RISK_LEVEL = "risk_level"  # margin call, reduce only, forced liquidation; value: the margin ratio
     LEVERAGE = "leverage"  # value: the leverage of ``symbol``
     LIABILITY = "liability"  # borrowed, repaid, interest; value: what is owed of ``asset`` now
@@ -167,9 +177,12 @@ def moment(ms: int) -> datetime:
 class Event:
     """What every event has.
 
-    ``id`` is stable: the same fill has the same id from the stream, from REST and after a restart. ``time_ms`` is the
-    exchange's time; where its message carries none (Deribit's portfolio and positions, and the stream's own life) it is
-    the time of receipt. ``raw`` is the message as it came: JSON text, empty for events that no message brought.
+    ``exchange`` is the exchange's name, such as ``"deribit"``, and ``account`` the stream's. ``id`` is stable: the same
+    fill has the same id from the stream, from REST and after a restart. ``time_ms`` is the exchange's time; where its
+    message carries none (Deribit's portfolio and positions, and the stream's own life) it is the time of receipt.
+    ``received_ms`` is when it was received, by this machine's clock. Both are milliseconds since 1970; ``time`` and
+    ``received`` are the same as datetimes in UTC. ``raw`` is the message as it came: JSON text, empty for events that
+    no message brought.
     """
 
     exchange: str
@@ -187,10 +200,12 @@ class Event:
 
     @property
     def time(self) -> datetime:
+        """``time_ms`` as a datetime in UTC."""
         return moment(self.time_ms)
 
     @property
     def received(self) -> datetime:
+        """``received_ms`` as a datetime in UTC."""
         return moment(self.received_ms)
 
     def to_dict(self) -> dict[str, Any]:
@@ -212,10 +227,15 @@ def _values(event: Event) -> Iterator[tuple[str, Any]]:
 class OrderUpdate(Event):
     """The state of one order after a change.
 
-    Amounts are in the exchange's own units: base coins on spot, contracts or US dollars where its documents say so.
-    What the exchange did not send is None. ``order_id`` is the exchange's id as text. ``key`` names the order within
-    its stream. ``conditional`` marks an order that waits at the exchange for a trigger and becomes another order then,
-    whose id is ``linked_order_id``.
+    Quantities are in the exchange's own units: base coins on spot, contracts or US dollars where its documents say so.
+    Prices are as it quotes them, and ``quote_quantity`` and ``filled_quote`` amounts of the quote currency. What it did
+    not send is None.
+
+    ``order_id`` is the exchange's id as text, ``client_order_id`` the program's own. ``key`` names the order within its
+    stream. ``native_status`` and ``native_type`` are the exchange's words. ``filled_quantity`` is the sum of all trades
+    so far, ``average_price`` theirs; ``stop_price`` is where a stop order triggers. ``conditional`` marks an order that
+    waits at the exchange for a trigger and becomes another order then, whose id is ``linked_order_id``. ``created_ms``
+    is the exchange's time of the order's placement, in milliseconds since 1970.
     """
 
     market: Market
@@ -247,7 +267,10 @@ class OrderUpdate(Event):
 
 @attrs.frozen(kw_only=True)
 class Fill(Event):
-    """One trade of one order. ``fee`` is positive when paid, negative for a rebate, None when not told.
+    """One trade of one order. ``quantity`` and ``price`` are in the units of the order's.
+
+    ``fee`` is in ``fee_asset``: positive when paid, negative for a rebate, None when not told. ``quote_quantity`` is
+    what was paid or received for it, ``realized_pnl`` the profit that it brought where it made a position smaller.
 
     ``derived`` marks a fill that the exchange did not send as a trade: it was computed from the growth of the order's
     filled quantity (JEX), so it can stand for several trades at their average price, and ``trade_id`` is empty.
@@ -276,7 +299,8 @@ class BalanceUpdate(Event):
 
     ``total``, ``free``, ``locked`` and ``equity`` are absolute amounts after the change, None where not told.
     ``change`` is the amount by which it changed where the exchange says so; an event that carries nothing but
-    ``change`` leaves the amounts to a second event.
+    ``change`` leaves the amounts to a second event. All are in units of ``asset``. ``reason`` is the exchange's word
+    for what changed it, empty if it sends none.
     """
 
     market: Market
@@ -292,7 +316,12 @@ class BalanceUpdate(Event):
 
 @attrs.frozen(kw_only=True)
 class PositionUpdate(Event):
-    """One position. ``quantity`` is signed: below zero is short, zero is flat. ``key`` names it within its stream."""
+    """One position. ``quantity`` is signed: below zero is short, zero is flat. ``key`` names it within its stream.
+
+    It is in the exchange's own units, contracts or coins or US dollars, as ``OrderUpdate.quantity`` is; profits and
+    ``margin`` are in the currency that the instrument is settled in. What the exchange did not send is None. ``reason``
+    is its word for what changed it, empty if it sends none.
+    """
 
     market: Market
     symbol: str
@@ -312,7 +341,7 @@ class PositionUpdate(Event):
 
 @attrs.frozen(kw_only=True)
 class AccountNotice(Event):
-    """Something else about the account. ``NoticeKind`` says what ``value`` means."""
+    """Something else about the account. ``kind`` says what ``value`` means; ``native_kind`` is the exchange's word."""
 
     kind: NoticeKind
     native_kind: str
@@ -324,7 +353,10 @@ class AccountNotice(Event):
 
 @attrs.frozen(kw_only=True)
 class Unknown(Event):
-    """A message that this version does not model, or could not read; ``raw`` has it whole, ``why`` says why."""
+    """A message that this version does not model, or could not read; ``raw`` has it whole, ``why`` says why.
+
+    ``native_kind`` is the exchange's word for what it is, empty where none was found.
+    """
 
     native_kind: str = ""
     why: str = ""
@@ -337,7 +369,7 @@ class Live(Event):
 
 @attrs.frozen(kw_only=True)
 class Suspended(Event):
-    """The stream is away and being brought back; the state is as it was before."""
+    """The stream is away and being brought back; the state is as it was before. ``detail`` is ``reason`` at length."""
 
     reason: SuspendReason
     detail: str = ""
@@ -345,7 +377,10 @@ class Suspended(Event):
 
 @attrs.frozen(kw_only=True)
 class Lost(Event):
-    """The stream ended for good and is not tried again. ``error`` is the name of the error's class."""
+    """The stream ended for good and is not tried again.
+
+    ``error`` is the name of the error's class, ``detail`` its text; the error itself is ``stream.error``.
+    """
 
     error: str
     detail: str
@@ -355,8 +390,8 @@ class Lost(Event):
 class Gap(Event):
     """Something that happened between ``since_ms`` and ``until_ms`` could not be told: ``what``, and ``why``.
 
-    A bound that is not known is None. ``key`` is that of the one order whose end could not be told; it is open no more
-    and is in ``stream.orders`` no longer.
+    The bounds are milliseconds since 1970; one that is not known is None. ``key`` is that of the one order whose end
+    could not be told; it is open no more and is in ``stream.orders`` no longer.
     """
 
     since_ms: int | None

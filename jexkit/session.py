@@ -77,11 +77,14 @@ class SessionMethods(abc.ABC):
         return str(self._perform("enable_cancel_on_disconnect", scope=_checked_scope(scope)))
 
     def disable_cancel_on_disconnect(self, scope: str = "connection") -> str:
-        """Deribit: ``private/disable_cancel_on_disconnect``."""
+        """Have the exchange leave the orders alone when a connection ends; ``scope`` as for ``enable_...``.
+
+        Deribit: ``private/disable_cancel_on_disconnect``.
+        """
         return str(self._perform("disable_cancel_on_disconnect", scope=_checked_scope(scope)))
 
     def get_cancel_on_disconnect(self, scope: str = "connection") -> dict[str, Any]:
-        """``{"scope": ..., "enabled": ...}``. Deribit: ``private/get_cancel_on_disconnect``."""
+        """Whether it does that: ``{"scope": ..., "enabled": ...}``. Deribit: ``private/get_cancel_on_disconnect``."""
         return dict(self._perform("get_cancel_on_disconnect", scope=_checked_scope(scope)))
 
     # --- Poloniex ---------------------------------------------------------------------------------------------------

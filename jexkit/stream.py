@@ -132,6 +132,7 @@ class Stream:
 
     @property
     def exchange(self) -> str:
+        """The exchange's name, as in its events: ``"deribit"``, for example."""
         return self._account.exchange
 
     @property
@@ -163,6 +164,7 @@ class Stream:
         return self._delivery.positions()
 
     def status(self) -> Status:
+        """What is known about the stream at this moment."""
         if not self._home.may_act():
             return self._status_in_a_child()
         state, counters, last_proof_ms, last_error = self._conductor.inspect()
