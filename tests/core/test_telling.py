@@ -16,11 +16,6 @@ from tests.core.toy import Toy, balance, live_toy, toy
 
 
 @pytest.fixture
-def driver() -> Driver:
-    return toy()
-
-
-@pytest.fixture
 def live() -> Driver:
     return live_toy()
 
@@ -71,8 +66,9 @@ def test_news_between_rubbish_start_the_count_anew(live: Driver) -> None:
     assert Drop in map(type, texts(live, b"!"))
 
 
-def test_messages_are_read_one_by_one_before_the_stream_is_live(driver: Driver) -> None:
+def test_messages_are_read_one_by_one_before_the_stream_is_live() -> None:
     """Any of them can be one too many to hold."""
+    driver = toy()
     driver.start()
     driver.reply("ws://toy")
     driver.open()

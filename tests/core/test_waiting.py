@@ -17,11 +17,6 @@ def driver() -> Driver:
     return toy()
 
 
-@pytest.fixture
-def live() -> Driver:
-    return live_toy()
-
-
 def test_a_call_without_an_answer_is_given_up(driver: Driver) -> None:
     """After CALL_WITHIN seconds, and its late answer is nothing."""
     driver.start()
@@ -56,8 +51,9 @@ def test_it_is_quiet_while_it_waits_for_nothing(driver: Driver) -> None:
     assert not driver.machine.is_quiet
 
 
-def test_a_command_without_an_answer_times_out(live: Driver) -> None:
+def test_a_command_without_an_answer_times_out() -> None:
     """After COMMAND_WITHIN seconds; the stream is none the worse."""
+    live = live_toy()
     ticket = live.command("wave")
     live.mute = False
     while live.clock.monotonic() < 1_000.0 + COMMAND_WITHIN - 0.01:

@@ -18,9 +18,7 @@ from jexkit.testing import simulated
 from tests.faults.watching import SETTINGS, Watch
 
 RETRIES = 4  # of each stream: waits of half a second, one, two and four on average
-BUSY = (
-    0.25  # the part of a processor that one stream may take in the meantime; a thread that spins takes all that it gets
-)
+BUSY = 0.25  # the part of a processor that one stream may take meanwhile; a thread that spins takes all that it gets
 REASONS = {
     "text": "garbled",
     "binary": "garbled",
