@@ -13,7 +13,7 @@ from jexkit.core.look import AT_ONCE, FEW_ORDERS, MOST_ORDERS, OVERLAP_MS, Known
 from jexkit.core.values import Flow
 from jexkit.errors import AuthenticationError, BadRequest, JexkitError, TransportError
 from jexkit.events import OrderUpdate
-from tests.core.test_recovering import CANCELLED, NEW, Exchange, order, recovered
+from tests.core.truth import CANCELLED, NEW, Exchange, order, recovered
 
 
 def ask(look: Look) -> None:

@@ -17,7 +17,7 @@ from jexkit.errors import ConfigurationError
 from jexkit.events import Event, Fill, Gap, Live, OrderUpdate, Origin, Suspended
 from jexkit.testing.clock import ManualClock
 from jexkit.testing.driver import Driver
-from tests.core.test_recovering import CANCELLED, NEW, PART, Exchange, Toy, answer, balance, order, position, settle
+from tests.core.truth import CANCELLED, NEW, PART, Exchange, Toy, answer, balance, order, position, settle
 
 ORDER = order("a", NEW, 0, 1)
 

@@ -29,7 +29,7 @@ from jexkit.events import (
     Suspended,
     SuspendReason,
 )
-from tests.core.test_recovering import ACTION, KEYS, TRAILS, Play, Toy, answer, connect
+from tests.core.truth import ACTION, KEYS, TRAILS, Play, Toy, answer, connect
 
 
 class Flooding(Toy, OverflowingMachine):

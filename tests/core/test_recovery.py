@@ -10,7 +10,7 @@ from jexkit.core.book import Book
 from jexkit.core.memory import MOST_SYMBOLS, Marks
 from jexkit.core.recovery import MOST_HELD, Picture, Recovery, difference
 from jexkit.events import BalanceUpdate, OrderStatus, PositionUpdate
-from tests.core.test_recovering import balance, order, position
+from tests.core.truth import balance, order, position
 
 ORDER = order("a", OrderStatus.NEW, 0, 1)
 HELD = position(2, 5)
