@@ -26,6 +26,7 @@ from jexkit.engine.runner import SLOW
 from jexkit.engine.signals import stop_signals
 from jexkit.engine.tenure import Gate, Tenure
 from jexkit.engine.timer import Scheduler, Timer, is_scheduler
+from jexkit.engine.waits import is_interruption
 from jexkit.errors import ConfigurationError, StreamEnded, UsageError
 from jexkit.events import Event
 from jexkit.journal.sqlite import SqliteJournal
@@ -228,8 +229,9 @@ class StreamManager:
 
         Without ``timeout``: ``stop_timeout``. A callback that has not returned by then is left behind on its thread,
         which holds no process, and is named in the log. Stopping twice does no harm: while one thread stops, another
-        one that calls it waits for that, for its own ``timeout``. May be called from inside a callback: then it returns
-        at once, and all of this happens on a thread of its own.
+        one that calls it waits for that, for its own ``timeout``. May be called from inside a callback, and by a
+        signal's handler: where that came in the middle of another call of jexkit, as in a callback, it returns at once,
+        and all of this happens on a thread of its own.
         """
         check_timeout(timeout)
         timeout = waitable(self._stop_timeout if timeout is None else timeout)
@@ -237,26 +239,33 @@ class StreamManager:
             return
         with self._streams_lock:
             is_first = not self._is_stopped
+            self._is_stopped = True
             if is_first:
-                self._is_stopped, self._stops = True, threading.current_thread()
-            streams = list(self._streams.values())
+                self._stops = threading.current_thread()
             if is_first and self._tenure is not None:
                 self._tenure.end()
-        is_in_a_callback = self._is_in_a_callback(streams)
+            streams = list(self._streams.values())
+        has_to_return_first = self._is_in_a_callback(streams) or is_interruption()
         if not is_first:
             # A signal's handler may call it in the middle of the first call, on the thread of that.
-            if not is_in_a_callback and self._stops is not threading.current_thread():
+            if not has_to_return_first and self._stops is not threading.current_thread():
                 self._stopped.wait(timeout)
             return
-        if not is_in_a_callback:
+        if not has_to_return_first:
             self._end(streams, timeout)
             return
         # What the callback has done is acknowledged after it has returned, so the journal has to outlive it.
-        thread = threading.Thread(target=self._end, args=(streams, timeout), name="jexkit-stop", daemon=True)
+        thread = threading.Thread(target=self._end_beside, args=(timeout,), name="jexkit-stop", daemon=True)
+        self._stops = thread
         try:
             thread.start()
         except RuntimeError:  # the interpreter is on its way out and starts no thread any more
             self._end(streams, timeout)
+
+    def _end_beside(self, timeout: float) -> None:
+        with self._streams_lock:  # a call of start() or add() that was interrupted goes on to its end before
+            streams = list(self._streams.values())
+        self._end(streams, timeout)
 
     def _end(self, streams: list[Running], timeout: float) -> None:
         deadline = time.monotonic() + timeout

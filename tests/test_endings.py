@@ -5,17 +5,23 @@ Real processes and real signals. The exchange is in the tests' process, so that 
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import signal
 import textwrap
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jexkit import OrderUpdate, StreamManager
+import jexkit
+from jexkit import OrderUpdate, State, StreamEnded, StreamManager
+from jexkit.core.rotation import RotatingMachine
+from jexkit.engine.timer import Timer
+from jexkit.journal.memory import MemoryJournal
 from jexkit.testing import simulated
 from tests.cli.commands import WITHIN, Program
 
@@ -170,3 +176,82 @@ def test_a_stream_that_hangs_takes_nothing_from_the_others(
     leave.set()
     assert told == wanted
     assert {record.stream for record in caplog.records} == {"hangs"}  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def stopping(stream_manager: StreamManager) -> Iterator[Callable[[], None]]:
+    """Sends this process the signal, of which the program's own handler stops the manager."""
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: stream_manager.stop(WITHIN))
+    yield functools.partial(signal.raise_signal, signal.SIGUSR1)
+    signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_handler_may_stop_what_is_asked_for_its_status(
+    desk: Any, stream_manager: StreamManager, stopping: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The signal comes while that holds the stream's lock, which the stop needs too."""
+    stream, state = stream_manager.add(simulated.account(desk)), RotatingMachine.state
+    stream_manager.start()
+    stream.wait_live(WITHIN)
+
+    def interrupted(machine: RotatingMachine) -> State:
+        monkeypatch.setattr(RotatingMachine, "state", state)
+        stopping()
+        return machine.state
+
+    monkeypatch.setattr(RotatingMachine, "state", property(interrupted))
+    stream_manager.status()
+    assert stream_manager.join(WITHIN)
+    assert stream.state is State.STOPPED
+
+
+def test_a_handler_may_stop_what_is_waited_for(
+    desk: Any, stream_manager: StreamManager, stopping: Callable[[], None]
+) -> None:
+    """Though a callback holds up the stop: the wait ends with the stream, as for everybody who waits."""
+    is_in, leave = threading.Event(), threading.Event()
+    stream = stream_manager.add(simulated.account(desk))
+    stream.on(OrderUpdate, lambda _: (is_in.set(), leave.wait(WITHIN)))
+    stream_manager.start()
+    stream.wait_live(WITHIN)
+
+    def send() -> None:
+        assert is_in.wait(WITHIN)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+        while not stream_manager._is_stopped:
+            leave.wait(0.01)
+        leave.set()
+
+    sending = threading.Thread(target=send)
+    with stream.events() as events:
+        place_orders(desk)
+        sending.start()
+        with pytest.raises(StreamEnded, match="was stopped"):
+            events.wait_for(jexkit.AccountNotice)
+    sending.join(WITHIN)
+    assert stream_manager.join(WITHIN)
+
+
+@pytest.mark.parametrize("journal", [None, MemoryJournal()], ids=["without a journal", "with one"])
+def test_a_handler_may_stop_what_is_being_started(
+    desk: Any, journal: MemoryJournal | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the start had still to begin does not outlive the stop."""
+    manager, start = StreamManager(journal=journal), Timer.start
+    stream = manager.add(simulated.account(desk))
+
+    def interrupted(timer: Timer) -> None:
+        signal.raise_signal(signal.SIGUSR1)
+        start(timer)
+
+    before, threads = signal.signal(signal.SIGUSR1, lambda number, frame: manager.stop(WITHIN)), threading.enumerate()
+    monkeypatch.setattr(Timer, "start", interrupted)
+    try:
+        manager.start()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert manager.join(WITHIN)
+    assert stream.state is State.STOPPED
+    for thread in set(threading.enumerate()) - set(threads):
+        thread.join(WITHIN)
+    assert set(threading.enumerate()) <= set(threads)

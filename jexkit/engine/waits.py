@@ -2,10 +2,14 @@
 
 A callback may wait for another stream's events. If a callback of that stream waits for this one's at the same time,
 neither event can ever come: both delivery threads are taken. Whoever closes such a circle is told.
+
+A signal's handler can close one with its own thread: it runs in the middle of whatever the main thread does, and what
+that holds is not given back before the handler has returned.
 """
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,12 +29,16 @@ class Circle(UsageError):
 def waiting_for(thread: threading.Thread) -> Iterator[None]:
     """Around a wait of the current thread for what only ``thread`` can do. Raises Circle."""
     current = threading.current_thread()
+    interrupted = _awaited.get(current)  # by a signal's handler, which waits in the middle of that
     _awaited[current] = thread
     try:
         _check(current, thread)
         yield
     finally:
-        del _awaited[current]
+        if interrupted is None:
+            del _awaited[current]
+        else:
+            _awaited[current] = interrupted
 
 
 def _check(current: threading.Thread, thread: threading.Thread) -> None:
@@ -44,3 +52,31 @@ def _check(current: threading.Thread, thread: threading.Thread) -> None:
             )
         passed.add(following)
         following = _awaited.get(following)
+
+
+_MAY_HOLD = (
+    "jexkit.engine.",
+    "jexkit.manager",
+    "jexkit.stream",
+    "jexkit.session",
+    "jexkit.listening",
+    "jexkit.running",
+)
+
+
+def is_interruption() -> bool:
+    """Whether a call of jexkit by its user came in the middle of another one, which may hold a lock of ours.
+
+    Only a signal's handler can do that, on the main thread, and nothing tells that it is one but the stack: below its
+    own frames lie those of what it interrupted. Callbacks are called by threads of ours and are known by these.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    frame, was_left = sys._getframe(1).f_back, False  # noqa: SLF001 - inspect would read sources
+    while frame is not None:
+        is_ours = str(frame.f_globals.get("__name__")).startswith(_MAY_HOLD)
+        if is_ours and was_left:
+            return True
+        was_left = was_left or not is_ours
+        frame = frame.f_back
+    return False

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable
 
 import pytest
 
-from jexkit.engine.waits import Circle, _awaited, waiting_for
+from jexkit.engine import waits
+from jexkit.engine.waits import Circle, _awaited, is_interruption, waiting_for
 from jexkit.errors import UsageError
 from tests.engine.servers import PATIENCE
 
@@ -88,3 +90,37 @@ def test_of_two_that_close_a_circle_at_once_one_is_told() -> None:
         first.end()
         second.end()
         assert errors != [None, None]
+
+
+def test_a_wait_inside_a_wait_ends_alone() -> None:
+    """A signal's handler waits in the middle of a wait of the same thread; that goes on, and is known, after it."""
+    ours, outer, inner = threading.current_thread(), threading.Thread(), threading.Thread()
+    with waiting_for(outer):
+        with waiting_for(inner):
+            assert _awaited[ours] is inner
+        assert _awaited[ours] is outer
+    assert ours not in _awaited
+
+
+def test_a_call_in_the_middle_of_another_one_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the frames of jexkit below those of the handler; one that interrupts the program alone has none of them."""
+    found: list[bool] = []
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: found.append(is_interruption_of_a_user()))
+    try:
+        signal.raise_signal(signal.SIGUSR1)
+        monkeypatch.setattr(waits, "_check", interrupted)
+        with waiting_for(threading.Thread()):
+            pass
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert found == [False, True]
+
+
+def is_interruption_of_a_user() -> bool:
+    """As a method of the manager asks it."""
+    return is_interruption()
+
+
+def interrupted(current: threading.Thread, thread: threading.Thread) -> None:
+    del current, thread
+    signal.raise_signal(signal.SIGUSR1)
