@@ -26,8 +26,8 @@ from jexkit.engine.runner import SLOW
 from jexkit.engine.signals import stop_signals
 from jexkit.engine.tenure import Gate, Tenure
 from jexkit.engine.timer import Scheduler, Timer, is_scheduler
-from jexkit.engine.waits import is_interruption
-from jexkit.errors import ConfigurationError, StreamEnded, UsageError
+from jexkit.engine.waits import is_interruption, waiting_for
+from jexkit.errors import ConfigurationError, JexkitError, StreamEnded, UsageError
 from jexkit.events import Event
 from jexkit.journal.sqlite import SqliteJournal
 from jexkit.running import Running, Shared
@@ -38,6 +38,7 @@ logger = logs.of(__name__)
 E = TypeVar("E", bound=Event)
 
 FOR_DELIVERY = 0.9  # the part of a stop's time that callbacks may take; the journal has the rest to write what they did
+START_AGAIN = 1.0  # seconds after a start that failed, of a stream that had to wait with it
 LEAST_FAREWELL = 0.5  # seconds to give up the lock in, whatever a callback has left of the stop timeout
 
 
@@ -111,7 +112,8 @@ class StreamManager:
             home=self._home,
         )
         self._streams: dict[str, Running] = {}
-        self._streams_lock = threading.RLock()  # guards _streams and the flags
+        self._leaving: dict[str, threading.Thread] = {}  # those that were removed, and deliver with the journal still
+        self._streams_lock = threading.RLock()  # guards both and the flags
         self._is_started = False
         self._works = False  # the streams are, or shall be, started: not while this process stands by
         self._is_stopped = False
@@ -132,6 +134,9 @@ class StreamManager:
     def add(self, account: Account, name: str | None = None) -> Stream:
         """Follow an account; starts at once if the manager runs. ``name`` names it in events, threads and logs.
 
+        With a journal, a stream that was removed and has this name may be busy with its callbacks still, the one that
+        calls this for example: then the new one begins after that, and is ``STANDBY`` until then.
+
         Raises ConfigurationError for what is no account, or a name that is taken.
         """
         if not isinstance(account, Account):
@@ -146,19 +151,27 @@ class StreamManager:
                 raise ConfigurationError(f"there is a stream {name!r} already; give this one another with name=")
             running = self._streams[name] = self._running(name, account)
             if self._works:
-                running.start()
+                self._start(running)
         return running.stream
 
     def remove(self, stream: Stream | str, timeout: float | None = None) -> None:
-        """Stop one stream, as ``stop`` does all, and forget it. Raises UsageError if there is none of this name."""
+        """Stop one stream, as ``stop`` does all, and forget it.
+
+        Raises UsageError if there is none of this name, or if it is not the one that has this name now.
+        """
         check_timeout(timeout)
         name = stream.name if isinstance(stream, Stream) else stream
         if not self._home.may_act():
             return
         with self._streams_lock:
-            running = self._streams.pop(name, None)
-        if running is None:
-            raise UsageError(f"there is no stream {name!r}")
+            running = self._streams.get(name) if isinstance(name, str) else None
+            if running is None:
+                raise UsageError(f"there is no stream {name!r}")
+            if isinstance(stream, Stream) and stream is not running.stream:
+                raise UsageError(f"this stream {name!r} is no more, or another manager's; there is another one here")
+            del self._streams[name]
+            if self._writer is not None and running.delivery.thread.is_alive():
+                self._leaving[name] = running.delivery.thread
         self._finish([running], waitable(self._stop_timeout if timeout is None else timeout))
 
     @property
@@ -333,7 +346,37 @@ class StreamManager:
     def _start_streams(self) -> None:
         self._works = True
         for running in self._streams.values():
+            self._start(running)
+
+    def _start(self, running: Running) -> None:
+        """At once, or, where an earlier stream of this name is not through with its callbacks, after that.
+
+        What these do is acknowledged when they have returned, and would be told again by a stream that begins before.
+        """
+        earlier = self._leaving.get(running.stream.name)
+        if earlier is None or not earlier.is_alive():
+            self._leaving.pop(running.stream.name, None)
             running.start()
+            return
+        running.conductor.waits_for_lock = True
+        name = f"jexkit-{running.stream.name}-start"
+        threading.Thread(target=self._start_after, args=(earlier, running), name=name, daemon=True).start()
+
+    def _start_after(self, earlier: threading.Thread, running: Running) -> None:
+        name = running.stream.name
+        with waiting_for(earlier, running.delivery.thread):
+            earlier.join()
+        while not self._stopped.is_set():
+            with self._streams_lock:
+                if self._is_stopped or not self._works or self._streams.get(name) is not running:
+                    return
+                try:
+                    running.start()
+                except JexkitError as error:
+                    logs.about(logger, name).error("the stream cannot be started yet; trying again: %s", error)
+                else:
+                    return
+            self._stopped.wait(START_AGAIN)
 
     def _begin(self) -> None:
         """This process holds the lock: take the journal, and start the streams."""

@@ -18,7 +18,7 @@ import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
 
 import jexkit
-from jexkit import Event, Fill, Live, OrderUpdate, SqliteJournal, StreamManager, Suspended
+from jexkit import Event, Fill, Live, MemoryJournal, OrderUpdate, SqliteJournal, StreamManager, Suspended
 from jexkit.core.lifecycle import State
 from jexkit.engine.governor import Governor
 from jexkit.errors import ConfigurationError, JournalTaken, StreamEnded, UsageError
@@ -91,10 +91,22 @@ def test_callbacks_of_what_was_stopped_are_refused(accounts: dict[str, Any]) -> 
             on(jexkit.Fill, print)
 
 
-@pytest.mark.parametrize("stream", ["nobody", 5, None])
+@pytest.mark.parametrize("stream", ["nobody", 5, None, []])
 def test_only_streams_can_be_removed(stream_manager: StreamManager, stream: Any) -> None:
     with pytest.raises(UsageError, match="there is no stream"):
         stream_manager.remove(stream)
+
+
+def test_a_stream_that_is_no_more_does_not_stand_for_another_of_its_name(
+    accounts: dict[str, Any], stream_manager: StreamManager
+) -> None:
+    """Two who remove the same stream and add it anew do not take away each other's."""
+    first = stream_manager.add(simulated.account(accounts["jex"]), "desk")
+    stream_manager.remove(first)
+    second = stream_manager.add(simulated.account(accounts["jex"]), "desk")
+    with pytest.raises(UsageError, match="is no more"):
+        stream_manager.remove(first)
+    assert stream_manager.streams["desk"] is second
 
 
 @pytest.mark.parametrize("name", ["", "  ", 7])
@@ -701,3 +713,65 @@ def test_a_stream_that_is_removed_and_added_goes_on(accounts: dict[str, Any], tm
             stream.wait_live(WAIT)
             manager.remove(stream)
     assert len(set(got)) == len(got)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_callback_may_remove_its_stream_and_add_it_again(accounts: dict[str, Any], times: int) -> None:
+    """With a journal: what the callback is told just now is acknowledged after it, and is not told again."""
+    got: list[str] = []
+    words: list[str] = []
+    account, has_gone_on = simulated.account(accounts["poloniex"]), threading.Event()
+    with StreamManager(journal=MemoryJournal()) as manager:
+
+        @manager.on(Event)
+        def note(event: Event) -> None:
+            got.append(event.id)
+            if has_gone_on.is_set() and type(event) is Live:
+                is_live_again.set()
+
+        @manager.on(OrderUpdate)
+        def begin_anew(update: OrderUpdate) -> None:
+            if has_gone_on.is_set():
+                return
+            for _ in range(times):
+                manager.remove("desk")
+                stream = manager.add(account, "desk")
+                words.append(str(stream.state))
+                with pytest.raises(UsageError, match="never end"):
+                    stream.wait_live(WAIT)
+            has_gone_on.set()
+
+        is_live_again = threading.Event()
+        manager.add(account, "desk").wait_live(WAIT)
+        accounts["poloniex"].place("BTC_USDT", "BUY", "1", price="20000")
+        assert is_live_again.wait(WAIT)
+        assert str(manager.streams["desk"].state) == "live"
+    assert words == ["standby"] * times
+    assert len(set(got)) == len(got)
+
+
+def test_a_callback_that_hangs_does_not_run_beside_itself(accounts: dict[str, Any]) -> None:
+    """Its stream is removed, left behind and added again: that begins when the callback has returned."""
+    running, most, go_on, told = [0], [0], threading.Event(), list[str]()
+    account = simulated.account(accounts["poloniex"])
+    with StreamManager(journal=MemoryJournal()) as manager:
+
+        @manager.on(OrderUpdate)
+        def hang(update: OrderUpdate) -> None:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+            told.append(update.id)
+            is_in.set()
+            go_on.wait(WAIT)
+            running[0] -= 1
+
+        is_in = threading.Event()
+        manager.add(account, "desk").wait_live(WAIT)
+        accounts["poloniex"].place("BTC_USDT", "BUY", "1", price="20000")
+        assert is_in.wait(WAIT)
+        manager.remove("desk", timeout=0.1)
+        stream = manager.add(account, "desk")
+        threading.Timer(0.3, go_on.set).start()
+        stream.wait_live(WAIT)
+    assert most == [1]
+    assert len(set(told)) == len(told)

@@ -26,9 +26,9 @@ class Circle(UsageError):
 
 
 @contextmanager
-def waiting_for(thread: threading.Thread) -> Iterator[None]:
-    """Around a wait of the current thread for what only ``thread`` can do. Raises Circle."""
-    current = threading.current_thread()
+def waiting_for(thread: threading.Thread, who: threading.Thread | None = None) -> Iterator[None]:
+    """Around a wait of the current thread, or of ``who``, for what only ``thread`` can do. Raises Circle."""
+    current = who or threading.current_thread()
     interrupted = _awaited.get(current)  # by a signal's handler, which waits in the middle of that
     _awaited[current] = thread
     try:
