@@ -184,7 +184,10 @@ class Conductor:
         """Make the calls that the scheduler has not begun."""
         latest = self._clock.monotonic() - ORPHAN_AFTER
         for _ in range(len(self._unclaimed)):
-            work = self._unclaimed.popleft()
+            try:
+                work = self._unclaimed.popleft()
+            except IndexError:
+                return  # by now another thread, a reader's or one that gives a command, looks after them
             if work.submitted <= latest and not work.is_claimed:
                 self._logger.warning("the scheduler has not begun a call; beginning it without")
                 threading.Thread(target=work, name=f"jexkit-{self.name}-call", daemon=True).start()

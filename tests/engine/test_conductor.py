@@ -303,6 +303,23 @@ def test_calls_that_were_taken_are_not_kept(stage: Stage) -> None:
     assert len(stage.conductor._unclaimed) == 0
 
 
+def test_two_threads_may_look_after_the_calls_at_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader, and a program that waits for a command's answer: one of them finds nothing left."""
+    stage.live()
+    for _ in range(3):
+        stage.text("ask")
+
+    def beside(work: Any) -> bool:
+        monkeypatch.undo()
+        stage.conductor._begin_orphans()
+        stage.conductor._unclaimed.clear()
+        return True
+
+    monkeypatch.setattr(conductor_module._Work, "is_claimed", property(beside))
+    stage.conductor._begin_orphans()
+    assert len(stage.conductor._unclaimed) == 0
+
+
 # --- time -------------------------------------------------------------------------------------------------------------
 
 
