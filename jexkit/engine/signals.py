@@ -13,7 +13,8 @@ from types import FrameType
 def stop_signals() -> Iterator[threading.Event]:
     """An event that SIGINT and SIGTERM set, and do nothing else meanwhile.
 
-    Outside the main thread, where Python lets nobody handle signals, they are left alone.
+    Outside the main thread, where Python lets nobody handle signals, they are left alone; and so is one whose handler
+    is not Python's: a host in C that had it before Python began keeps it.
     """
     wanted_end = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -24,7 +25,9 @@ def stop_signals() -> Iterator[threading.Event]:
         del number, frame
         wanted_end.set()
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    # A handler that is not Python's is told as None, and could not be put back.
+    ours = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not None]
+    before = {number: signal.signal(number, note) for number in ours}
     try:
         yield wanted_end
     finally:
