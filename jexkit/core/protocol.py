@@ -79,6 +79,7 @@ class Machine(TellingMachine):
         self.probe = probe or self.probe
         self.was_live = False
         self.last_proof_ms: int | None = None
+        self._heard_at = 0.0  # the same on the other clock
         self.last_error: str = ""
         self.dialect = dialect
         self._chance = chance
@@ -248,10 +249,19 @@ class Machine(TellingMachine):
 
     def _heard(self, now: Now) -> None:
         """The exchange has proven that this connection works."""
-        self.last_proof_ms = now.wall_ms
+        self.last_proof_ms, self._heard_at = now.wall_ms, now.monotonic
         self._not_at("silence")
-        if self.phase not in ENDED:
-            self._at("probe", now.monotonic + self.probe.every, self._ask_for_proof)
+        if "probe" not in self._timers and self.phase not in ENDED:
+            self._at("probe", now.monotonic + self.probe.every, self._probe_unless_heard)
+
+    def _probe_unless_heard(self, now: Now) -> Outputs:
+        """The moment is not moved with each message, of which there may be thousands a second: it is looked at here
+        whether anything was heard since it was set."""
+        when = self._heard_at + self.probe.every
+        if when > now.monotonic:
+            self._at("probe", when, self._probe_unless_heard)
+            return []
+        return self._ask_for_proof(now)
 
     def _ask_for_proof(self, now: Now) -> Outputs:
         self._at("silence", now.monotonic + self.probe.within, self._heard_nothing)

@@ -34,6 +34,7 @@ class WaitingMachine(abc.ABC):
         self.phase = Phase.IDLE
         self.numbers = itertools.count(1)
         self._timers: dict[str, tuple[float, Handler]] = {}
+        self._due: float | None = NEVER  # the first of them, None until it is looked for
         self._calls: dict[int, tuple[OnResult, OnError]] = {}
         self._tickets: set[int] = set()
         self._errands: dict[int, int] = {}  # calls that are made for a command of the program, and its ticket
@@ -43,7 +44,9 @@ class WaitingMachine(abc.ABC):
     @property
     def due(self) -> float:
         """The monotonic time at which ``ticked`` is wanted next; infinity for "not at all"."""
-        return min((when for when, _ in self._timers.values()), default=NEVER)
+        if self._due is None:
+            self._due = min((when for when, _ in self._timers.values()), default=NEVER)
+        return self._due
 
     @property
     def is_quiet(self) -> bool:
@@ -80,9 +83,11 @@ class WaitingMachine(abc.ABC):
 
     def _at(self, name: str, when: float, handler: Handler) -> None:
         self._timers[name] = (when, handler)
+        self._due = None
 
     def _not_at(self, name: str) -> None:
-        self._timers.pop(name, None)
+        if self._timers.pop(name, None) is not None:
+            self._due = None
 
     def _run_due(self, now: Now) -> Outputs:
         """What is to be done by now, the earliest first; one of them may call off those behind it."""
@@ -91,7 +96,7 @@ class WaitingMachine(abc.ABC):
         for _, name in ripe:
             found = self._timers.get(name)
             if found is not None and found[0] <= now.monotonic:
-                del self._timers[name]
+                self._not_at(name)
                 outputs += found[1](now)
         return outputs
 
@@ -162,6 +167,7 @@ class WaitingMachine(abc.ABC):
         calls, tickets = self._errands.keys(), set(self._errands.values())
         kept = {f"call {call}" for call in calls} | {f"ticket {ticket}" for ticket in tickets}
         self._timers = {name: timer for name, timer in self._timers.items() if name in kept}
+        self._due = None
         self._calls = {call: self._calls[call] for call in calls}
         outputs: Outputs = [Answer(ticket, error=error) for ticket in sorted(self._tickets - tickets)]
         self._tickets &= tickets

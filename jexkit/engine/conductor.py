@@ -25,6 +25,7 @@ from jexkit.core.values import (
     Answer,
     Call,
     Drop,
+    Emit,
     GiveUp,
     Now,
     Open,
@@ -118,22 +119,22 @@ class Conductor:
         self._feed(self._machine.started)
 
     def opened(self, link: int) -> None:
-        self._feed(functools.partial(self._machine.opened, link))
+        self._feed(self._machine.opened, link)
 
     def refused(self, link: int, error: JexkitError) -> None:
-        self._feed(functools.partial(self._machine.refused, link, error))
+        self._feed(self._machine.refused, link, error)
 
     def texts(self, link: int, texts: Sequence[bytes]) -> None:
-        self._feed(functools.partial(self._machine.texts, link, texts))
+        self._feed(self._machine.texts, link, texts)
 
     def pinged(self, link: int) -> None:
-        self._feed(functools.partial(self._machine.pinged, link))
+        self._feed(self._machine.pinged, link)
 
     def ponged(self, link: int) -> None:
-        self._feed(functools.partial(self._machine.ponged, link))
+        self._feed(self._machine.ponged, link)
 
     def closed(self, link: int, detail: str, *, broken: bool) -> None:
-        self._feed(functools.partial(self._machine.closed, link, detail, broken=broken))
+        self._feed(functools.partial(self._machine.closed, broken=broken), link, detail)
 
     def flooded(self) -> None:
         """The reader has waited for room as long as it may."""
@@ -146,7 +147,7 @@ class Conductor:
             if self._machine.phase in ENDED:
                 return False
             dropped = drain()
-            self._tell_machine(functools.partial(self._machine.took_back, dropped, told))
+            self._tell_machine(self._machine.took_back, dropped, told)
         self._logger.warning("%d events were dropped before the callbacks saw them; they are read again", len(dropped))
         return True
 
@@ -172,7 +173,8 @@ class Conductor:
         """
         is_quiet = self._delivery.is_idle and not self._unclaimed and self._machine.is_quiet
         look = QUIET_WITHIN if is_quiet else LOOK_EVERY
-        return min(look, max(LEAST_WAIT, self.due - self._clock.monotonic()))
+        left = self.due - self._clock.monotonic()
+        return look if left >= look else max(LEAST_WAIT, left)
 
     def second_line(self) -> None:
         """The reader's own look at the time: whatever the scheduler does, nothing is later than a second."""
@@ -201,7 +203,7 @@ class Conductor:
         ticket = next(self._ticket_numbers)
         future: Future[Any] = Future()
         self._tickets[ticket] = future
-        self._feed(functools.partial(self._machine.asked, ticket, command, arguments))
+        self._feed(self._machine.asked, ticket, command, arguments)
         try:
             for _ in range(math.ceil((COMMAND_WITHIN + SPARE) / LOOK_EVERY)):
                 if wait([future], LOOK_EVERY).done:
@@ -240,19 +242,19 @@ class Conductor:
         """Another process follows the account now: nothing is delivered any more. Returns the last word to be told."""
         self.superseded = detail
         with self._machine_lock:
-            events, orders = sorted_by_use(self._tell_machine(functools.partial(self._machine.superseded, detail)))
+            events, orders = self._tell_machine(self._machine.superseded, detail)
         self._carry_out_all(events, orders, calls=False)
         self._gave_up()
         return events
 
     # --- inner ------------------------------------------------------------------------------------------------------
 
-    def _feed(self, fact: Callable[[Now], Iterable[Output]], *, calls: bool = True) -> Outputs:
+    def _feed(self, fact: Callable[..., Iterable[Output]], *about: object, calls: bool = True) -> Outputs:
         """Tell the machine; returns what it wants done beside what it tells the program."""
         with self._machine_lock:
-            events, orders = sorted_by_use(self._tell_machine(fact))
-            # Before Lost is delivered: whoever it wakes asks for the error.
-            self.error = next((order.error for order in orders if isinstance(order, GiveUp)), self.error)
+            events, orders = self._tell_machine(fact, *about)
+            if orders:  # before Lost is delivered: whoever it wakes asks for the error
+                self.error = next((order.error for order in orders if isinstance(order, GiveUp)), self.error)
             self._delivery.put(events)
             if self._delivery.is_full:
                 told, wanted = self._flood()
@@ -261,38 +263,48 @@ class Conductor:
         return orders
 
     def _carry_out_all(self, events: Sequence[Event], orders: Outputs, *, calls: bool = True) -> None:
-        """Without the lock: whoever is called may call back."""
+        """Without the lock: whoever is called may call back.
+
+        The thread that delivers what was put waits meanwhile, for as long as this one runs: so nothing is called here
+        that has nothing to do, nor in the reader until it waits for its socket again.
+        """
         if not _LIFE.isdisjoint(map(type, events)):
             for event in events:
                 self._log(event)
         for order in orders:
             if calls or not isinstance(order, Call):
                 self._carry_out(order)
-        self._prompt(self.due)
+        if self.due <= self._clock.monotonic():
+            self._prompt(self.due)
 
     def _flood(self) -> tuple[list[Event], Outputs]:
         """The callbacks do not keep up; under the lock. Returns what is told, and what is to be done."""
-        outputs = self._tell_machine(functools.partial(self._machine.flooded, self._delivery.why_full))
-        events, orders = sorted_by_use(outputs)
+        events, orders = self._tell_machine(self._machine.flooded, self._delivery.why_full)
         if events:
             self._delivery.flood(events)
         return events, orders
 
-    def _tell_machine(self, fact: Callable[[Now], Iterable[Output]]) -> Outputs:
-        """What the machine wants done; a fault of ours costs a connection, and never a thread or the stream.
+    def _tell_machine(self, fact: Callable[..., Iterable[Output]], *about: object) -> tuple[list[Event], Outputs]:
+        """What the program is told, and what is to be done; a fault of ours costs a connection, and never a thread or
+        the stream.
 
         What was decided before a fault stands: of messages that came together, those before the one that failed.
         """
         now = self._clock.now()
-        outputs: Outputs = []
+        events: list[Event] = []
+        orders: Outputs = []
         try:
-            for output in fact(now):
-                outputs.append(output)  # one by one, or a fault would take all of them along
+            for output in fact(*about, now):  # one by one, or a fault would take all of them along
+                if type(output) is Emit:
+                    events += output.events
+                else:
+                    orders.append(output)
         except Exception as fault:
             self._logger.exception("a fault in jexkit; beginning anew")
-            outputs += self._begin_anew(f"a fault in jexkit: {type(fault).__name__}", now)
+            told, wanted = sorted_by_use(self._begin_anew(f"a fault in jexkit: {type(fault).__name__}", now))
+            events, orders = [*events, *told], [*orders, *wanted]
         self.due = self._machine.due
-        return outputs
+        return events, orders
 
     def _begin_anew(self, detail: str, now: Now) -> Outputs:
         try:
@@ -303,7 +315,7 @@ class Conductor:
 
     def _prompt(self, due: float) -> None:
         """What is due at once does not wait for the next tick; the scheduler is asked once for each deadline."""
-        if due <= self._clock.monotonic() and due != self._prompted:
+        if due != self._prompted:
             self._prompted = due
             self._timer.prompt(self.tick_if_due)
 
@@ -343,14 +355,14 @@ class Conductor:
                 result = self._caller.hold(call.flow())
             except JexkitError as error:
                 self._logger.debug("could not %s: %s", call.what, error)
-                self._feed(functools.partial(self._machine.failed, call.call, error))
+                self._feed(self._machine.failed, call.call, error)
             except Exception as error:
                 # A fault of ours in reading the answer must not leave the machine waiting for ever.
                 self._logger.exception("a fault in jexkit while it tried to %s", call.what)
                 unreadable = TransportError(f"could not {call.what}: {type(error).__name__}")
-                self._feed(functools.partial(self._machine.failed, call.call, unreadable))
+                self._feed(self._machine.failed, call.call, unreadable)
             else:
-                self._feed(functools.partial(self._machine.replied, call.call, result))
+                self._feed(self._machine.replied, call.call, result)
 
         return run
 

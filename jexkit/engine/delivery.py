@@ -130,17 +130,15 @@ class Delivery:
         """Queue events. Never blocks. Calls must not overlap."""
         if not events:
             return
-        self._make_room(self.queued, len(events))
-        self._put += len(events)
-        if self.queued >= self._limit:
-            self._has_room.clear()
-        self._queue.put(events)
-
-    def _make_room(self, waiting: int, coming: int) -> None:
-        """What a recovery tells comes all at once, and is taken whole, with room for what comes after it."""
+        waiting, coming = self._put - self._done, len(events)
         if waiting < self._size:
+            # What a recovery tells comes all at once, and is taken whole, with room for what comes after it.
             is_large = 2 * coming > self._size
             self._limit = waiting + coming + self._size if is_large else self._size
+        self._put += coming
+        if waiting + coming >= self._limit:
+            self._has_room.clear()  # before they are queued: after them the thread looks whether there is room again
+        self._queue.put(events)
 
     @property
     def is_full(self) -> bool:
@@ -155,7 +153,7 @@ class Delivery:
     @property
     def holds_up(self) -> bool:
         """Whether the reader is to wait for room."""
-        return not self._has_room.is_set() and self._overflow is Overflow.BLOCK and not self._is_flooded
+        return self._overflow is Overflow.BLOCK and not self._has_room.is_set() and not self._is_flooded
 
     def wait_for_room(self, seconds: float, stopping: threading.Event) -> bool:
         """Wait until the queue has room again, or the stream is stopped; False if that took too long."""

@@ -28,14 +28,14 @@ class Unread:
     def __len__(self) -> int:
         return len(self._data) - self._at
 
-    def fill(self) -> None:
+    def _fill(self) -> None:
         """Read the socket once. For when nothing is left."""
         self._data, self._at = self._read(READ), 0
 
     def recv(self, size: int) -> bytes:
         """The next bytes, ``size`` at most: what websocket-client calls in place of the socket's ``recv``."""
-        if not len(self):
-            self.fill()
+        if not self._data:
+            self._fill()
         begin = self._at
         taken = self._data[begin : begin + size]
         self._leave(begin + len(taken))
@@ -44,8 +44,11 @@ class Unread:
     def texts(self) -> list[bytes]:
         """The payloads of the whole text frames up to the first byte of anything else. Only between two messages.
 
-        One loop without a call in it, since it runs once for every message of every stream.
+        Reads the socket first where nothing is left. One loop without a call in it, since it runs once for every
+        message of every stream.
         """
+        if not self._data:
+            self._fill()
         data, at, end = self._data, self._at, len(self._data)
         found = []
         while end - at > 1 and data[at] == TEXT:

@@ -50,7 +50,7 @@ class Kind(enum.Enum):
     CLOSED = enum.auto()
 
 
-@attrs.frozen
+@attrs.define  # not frozen: one is made for each read of the socket
 class Received:
     """What came: text messages, a ping (already answered), a pong, or the end of the connection."""
 
@@ -137,6 +137,9 @@ class Transport:
         self._message = _Message()
         self._socket = self._make()
         self._has_said_goodbye = False
+        self._timeout = float("inf")  # seconds, of the socket
+        self._is_busy = False  # whether the last look brought plain texts
+        self._is_inside = False  # whether websocket-client is in the middle of a frame or a message
 
     def _make(self) -> Any:
         options: dict[str, Any] = {}
@@ -190,15 +193,22 @@ class Transport:
     def receive(self, timeout: float) -> Received | None:
         """What comes next within ``timeout`` seconds, or None. A timeout inside a frame loses nothing.
 
-        Text messages that have come together are told together.
+        Text messages that have come together are told together. During a burst the wait can be shorter than that: it
+        is made longer again when nothing has come.
         """
         try:
-            self._socket.settimeout(timeout)
-            self._message.check()
-            texts = self._plain_texts()
-            if texts:
+            # Each change is a call of the operating system, for which Python lets other threads run and then waits for
+            # its turn again: not between any two messages.
+            if timeout < self._timeout or not self._is_busy:
+                self._timeout = timeout
+                self._socket.settimeout(timeout)
+            self._is_busy = False
+            if self._is_inside:
+                self._message.check()
+            elif texts := self._unread.texts():  # what websocket-client need not look at
+                self._is_busy = True
                 return Received(Kind.TEXT, texts)
-            opcode, frame = self._socket.recv_data_frame(control_frame=True)
+            opcode, frame = self._whole_frame()
         except websocket.WebSocketTimeoutException:
             return None
         except (websocket.WebSocketException, OSError, AttributeError, ValueError) as error:
@@ -211,13 +221,12 @@ class Transport:
             return Received(Kind.PONG)
         return Received(Kind.CLOSED, detail=_close_reason(frame.data))
 
-    def _plain_texts(self) -> list[bytes]:
-        """What websocket-client need not look at; it must not be in the middle of something."""
-        if self._frames.is_inside or self._message.is_inside:
-            return []
-        if not len(self._unread):
-            self._unread.fill()
-        return self._unread.texts()
+    def _whole_frame(self) -> Any:
+        """What websocket-client makes of what comes next; a timeout can leave it in the middle of it."""
+        try:
+            return self._socket.recv_data_frame(control_frame=True)
+        finally:
+            self._is_inside = self._frames.is_inside or self._message.is_inside
 
     def _read(self, size: int) -> bytes:
         """One read of the socket, with the errors and timeouts of websocket-client."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jexkit.core.lifecycle import ENDED, MOVES, Phase, State
 from jexkit.core.protocol import ENTER_WITHIN
-from jexkit.core.values import Answer, Call, Drop, GiveUp, Open, Send, sorted_by_use
+from jexkit.core.values import Answer, Call, Drop, GiveUp, Open, Ping, Send, sorted_by_use
 from jexkit.core.waiting import NEVER
 from jexkit.errors import (
     AuthenticationError,
@@ -144,6 +144,27 @@ def test_a_drop_while_opening_is_not_lost(driver: Driver) -> None:
     assert [type(output) for output in driver.open(1)] == [Drop]
 
 
+def test_a_proof_is_asked_for_so_long_after_the_last_word() -> None:
+    """Not before, whatever came when; and messages one after the other move no deadline."""
+    driver = live_toy()
+    every = driver.machine.probe.every
+    driver.machine._not_at("enter")  # the toy does not call it off
+    driver.forget()
+    deadline = driver.machine.due
+    for number in range(3):
+        driver.advance(every / 4)
+        driver.text(f"+{number}")
+        assert driver.machine.due == deadline
+    driver.advance(every - 0.001)
+    assert driver.asked_for(Ping) == []
+    driver.advance(0.001)
+    assert driver.asked_for(Ping) == [Ping(driver.link)]
+    driver.pong()
+    driver.forget()
+    driver.advance(every)
+    assert driver.asked_for(Ping) == [Ping(driver.link)]
+
+
 # --- any facts in any order -------------------------------------------------------------------------------------------
 
 FACTS = st.sampled_from(
@@ -195,6 +216,7 @@ def test_no_order_of_facts_breaks_a_machine(subject: Subject, facts: list[str]) 
         tell(driver, subject, fact, number)
         assert driver.machine.phase in ENDED or driver.machine.phase in MOVES
         assert before not in ENDED or driver.machine.phase is before
+        assert driver.machine.due == min((when for when, _ in driver.machine._timers.values()), default=NEVER)
     lives = [type(event).__name__ for event in driver.events if isinstance(event, (Live, Suspended, Lost))]
     assert all(one != other for one, other in itertools.pairwise(lives))
     driver.mute = True

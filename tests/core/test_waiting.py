@@ -85,3 +85,28 @@ def test_what_is_due_is_done_the_earliest_first(driver: Driver) -> None:
     assert (done, machine.due) == (["first", "a"], begin + 9)
     driver.advance(5)
     assert done == ["first", "a", "put off"]
+
+
+def test_the_next_moment_is_the_first_of_all() -> None:
+    """Whichever way it comes and goes: set, moved, called off, come, or forgotten with the connection."""
+    live = live_toy()
+    machine, begin = live.machine, live.clock.monotonic()
+
+    def first() -> float:
+        return min(when for when, _ in machine._timers.values())
+
+    assert machine.due == first()
+    machine._at("soon", begin + 2.0, lambda _: [])
+    assert machine.due == begin + 2.0
+    machine._at("soon", begin + 4.0, lambda _: [])
+    assert machine.due == begin + 4.0
+    machine._at("sooner", begin + 1.0, lambda _: [])
+    assert machine.due == begin + 1.0
+    machine._not_at("sooner")
+    assert machine.due == begin + 4.0
+    live.advance(4.0)
+    assert machine.due == first() > begin + 4.0
+    live.close("gone", broken=True)
+    assert machine.due == first() < begin + 30.0
+    live.stop()
+    assert machine.due == float("inf")

@@ -33,11 +33,9 @@ MakeAccount = Callable[..., Jex]
 
 
 def unread(*reads: bytes) -> Unread:
-    """What a socket brings that is read so often, filled once."""
+    """What a socket brings that is read so often."""
     left = list(reads)
-    made = Unread(lambda size: left.pop(0))
-    made.fill()
-    return made
+    return Unread(lambda size: left.pop(0))
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 255, 256, 65_535])

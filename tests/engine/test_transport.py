@@ -245,6 +245,36 @@ def test_a_timeout_inside_a_frame_loses_nothing(serve: Serve, connect: Callable[
     assert timeouts > 5
 
 
+def test_during_a_burst_the_wait_is_only_made_shorter(serve: Serve, connect: Callable[..., Transport]) -> None:
+    """And anything else than messages, an end of the wait as well, lets it be set again."""
+    go_on = threading.Semaphore(0)
+
+    def script(peer: Peer) -> None:
+        peer.accept()
+        while go_on.acquire(timeout=PATIENCE):
+            peer.frame(TEXT, "{}")
+
+    transport = connect(serve(script))
+    waits: list[float] = []
+    set_wait = transport._socket.settimeout
+    transport._socket.settimeout = lambda seconds: (waits.append(seconds), set_wait(seconds))
+
+    def receive(seconds: float) -> bool:
+        go_on.release()
+        return transport.receive(seconds) is not None
+
+    assert receive(PATIENCE)
+    assert receive(PATIENCE)
+    assert receive(2 * PATIENCE)
+    assert waits == [PATIENCE]
+    assert receive(PATIENCE / 2)
+    assert receive(PATIENCE)
+    assert waits == [PATIENCE, PATIENCE / 2]
+    assert transport.receive(0.02) is None
+    assert receive(PATIENCE)
+    assert waits == [PATIENCE, PATIENCE / 2, 0.02, PATIENCE]
+
+
 def test_fragments_are_one_message(serve: Serve, connect: Callable[..., Transport]) -> None:
     """With a ping in between, which is allowed."""
 
