@@ -136,6 +136,7 @@ class Consumers:
         self._plans: dict[type[Event], _Plan] = {}
         self._positions: dict[str, int] = {}
         self._at = 0  # where main stands
+        self._unclaimed: set[int] = set()  # wanted dead letters of which it was said that nobody is there for them
         self.dead_letters = 0
 
     def start(self, at: int) -> None:
@@ -168,13 +169,19 @@ class Consumers:
             self._catch_up(consumer)
         return any(self._position(consumer) < self._at for consumer in behind)
 
-    def redeliver(self, letter: DeadLetter) -> None:
-        """A dead letter that is wanted again: to its callback, or to all of its consumer if that is no more."""
+    def redeliver(self, letter: DeadLetter) -> bool:
+        """A dead letter that is wanted again: to its callback, or to all of its consumer if that is no more.
+
+        False if nobody is there: it stays wanted, and somebody may come.
+        """
         entry, wanted = letter.entry, self._plan(type(letter.entry.event)).wanted.get(letter.consumer, ())
         wanted = tuple(each for each in wanted if name_of(each.callback) == letter.callback) or wanted
         if not wanted:
-            self._logger.warning("nobody is registered any more for dead letter %d; it is kept", letter.number)
-            return
+            if letter.number not in self._unclaimed:
+                self._logger.warning("nobody is registered any more for dead letter %d; it is kept", letter.number)
+            self._unclaimed.add(letter.number)
+            return False
+        self._unclaimed.discard(letter.number)
         owed = self._owed_again(letter, wanted)
         for each in owed:
             each.pause = self._pause_at_first(each, entry)
@@ -185,6 +192,7 @@ class Consumers:
                     self._writer.journal.discard(letter.number)
         except UnknownEntry:
             self._logger.info("dead letter %d is gone: somebody else has discarded or delivered it", letter.number)
+        return True
 
     # --- inner ------------------------------------------------------------------------------------------------------
 

@@ -225,7 +225,8 @@ class JournaledDelivery(Delivery):
         if self._is_ending:
             return
         while self._letters:
-            self._consumers.redeliver(self._letters[0])
+            if not self._consumers.redeliver(self._letters[0]):
+                self._redelivered.discard(self._letters[0].number)  # it comes again
             self._letters.popleft()
         self._is_behind = self._consumers.catch_up()
 

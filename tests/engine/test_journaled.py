@@ -5,13 +5,14 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jexkit.core.journal import MAIN, Journal
+from jexkit.core.journal import MAIN, DeadLetter, Journal
 from jexkit.core.memory import Memory
 from jexkit.engine import journaled as module
 from jexkit.engine.clock import Clock
@@ -394,6 +395,29 @@ def test_a_dead_letter_that_is_wanted_is_delivered_again(
     assert again.wait(PATIENCE)
     assert stage.stop()
     assert journal.dead_letters() == []
+
+
+def test_a_dead_letter_waits_for_somebody_to_be_delivered_to(
+    begin: Begin, journal: MemoryJournal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A program that wants it back before it has registered its callback gets it then; it is said once."""
+    monkeypatch.setattr("jexkit.engine.journaling.LOOK_EVERY", 0.01)
+    again = threading.Event()
+    stage = begin()
+    stage.put(fill(1))
+    stage.listener.wait(1)
+    letter = journal.set_aside(DeadLetter(journal.read()[0], "late", "f", "", attempts=5, failed_ms=1))
+    journal.replay(letter.number)
+    deadline, looks = time.monotonic() + PATIENCE, stage.delivery._redelivered
+    while "nobody is registered" not in caplog.text or letter.number in looks:
+        assert time.monotonic() < deadline
+        again.wait(0.01)
+    monkeypatch.setattr(journal, "read", lambda *given, **named: [])  # nothing beside the letter is for it
+    stage.own.add(Event, lambda event: again.set(), "late")
+    assert again.wait(PATIENCE)
+    assert stage.stop()
+    assert journal.dead_letters() == []
+    assert caplog.text.count("nobody is registered") == 1
 
 
 def test_a_journal_that_cannot_be_read_stops_nothing_for_good(
