@@ -30,6 +30,8 @@ _RANK = {
 }
 _FINAL_RANK = 4
 _BEGINNINGS = frozenset({OrderStatus.PENDING, OrderStatus.UNTRIGGERED})
+# Members of enums are slow to look up, and these are needed for nearly every event.
+_STREAM, _RECOVERED, _TRIGGERED, _UNKNOWN = Origin.STREAM, Origin.RECOVERED, OrderStatus.TRIGGERED, OrderStatus.UNKNOWN
 DOUBTFUL_MS = 50  # by which an answer and a message may be in the other order than their times say
 
 
@@ -200,7 +202,7 @@ def differs(event: State, known: State) -> bool:
 
 def has_fired(event: OrderUpdate) -> bool:
     """A conditional order that was triggered is open no more: another order trades in its place."""
-    return event.conditional and event.status is OrderStatus.TRIGGERED
+    return event.conditional and event.status is _TRIGGERED
 
 
 def _is_late(event: BalanceUpdate | PositionUpdate, known: BalanceUpdate | PositionUpdate) -> bool:
@@ -210,7 +212,7 @@ def _is_late(event: BalanceUpdate | PositionUpdate, known: BalanceUpdate | Posit
     """
     has_just_come = event.time_ms == event.received_ms
     if event.time_ms == known.time_ms:  # an answer is the last word of its millisecond: it was asked for later
-        was_read_later = known.origin is Origin.RECOVERED and event.origin is Origin.STREAM
+        was_read_later = known.origin is _RECOVERED and event.origin is _STREAM
         return was_read_later and not has_just_come
     return event.time_ms < known.time_ms and not has_just_come
 
@@ -232,7 +234,7 @@ def _is_older(event: OrderUpdate, known: OrderUpdate) -> bool:
         return ahead < 0
     if event.time_ms != known.time_ms:
         return event.time_ms < known.time_ms
-    if known.origin is Origin.RECOVERED and event.origin is Origin.STREAM:
+    if known.origin is _RECOVERED and event.origin is _STREAM:
         return True  # the answer is the last word of its moment
     return ahead < 0
 
@@ -246,7 +248,7 @@ def _can_times_tell(event: OrderUpdate, known: OrderUpdate) -> bool:
     """
     if event.status in _BEGINNINGS:
         return False
-    if event.status is OrderStatus.UNKNOWN:  # a word that says nothing of how far it is
+    if event.status is _UNKNOWN:  # a word that says nothing of how far it is
         return True
     is_doubtful = event.origin is not known.origin and abs(event.time_ms - known.time_ms) < DOUBTFUL_MS
     return known.status not in _BEGINNINGS and not is_doubtful

@@ -28,6 +28,7 @@ from jexkit.core.memory import Marks
 from jexkit.events import BalanceUpdate, Event, Fill, OrderUpdate, Origin, PositionUpdate
 
 SECOND_LOOKS = 3  # looks after a Live at the most
+_STREAM = Origin.STREAM  # a member of an enum is slow to look up, and this one is needed for nearly every event
 MOST_HELD = 100_000  # events held during a recovery; more than that is an overflow
 
 
@@ -256,13 +257,16 @@ class Recovery:
 
     def note(self, news: Sequence[Event]) -> None:
         """Events that are told now: their symbols and times matter to the next recovery."""
-        marks, latest = self._marks, 0
+        marks, latest, speak = self._marks, 0, self._spoken_for.add
         for event in news:
             kind = type(event)
             if kind is OrderUpdate:
                 marks.note(event)  # type: ignore[arg-type]
+            elif kind is BalanceUpdate or kind is PositionUpdate:
+                if event.origin is _STREAM:
+                    speak((kind, event.key))  # type: ignore[attr-defined]
+                continue
             elif kind is not Fill:
-                self._speak(event)
                 continue
             if event.time_ms > latest:
                 latest = event.time_ms
@@ -272,11 +276,11 @@ class Recovery:
     @staticmethod
     def is_doubtful(event: Event, book: Book) -> bool:
         """Whether a state of the stream's that was kept out may be the later one all the same."""
-        if not isinstance(event, (BalanceUpdate, PositionUpdate)) or event.origin is not Origin.STREAM:
+        if not isinstance(event, (BalanceUpdate, PositionUpdate)) or event.origin is not _STREAM:
             return False
         known = (book.balances if isinstance(event, BalanceUpdate) else book.positions).get(event.key)
         return known is not None and known.origin is Origin.RECOVERED and known.time_ms - event.time_ms < DOUBTFUL_MS
 
     def _speak(self, event: Event) -> None:
-        if isinstance(event, (BalanceUpdate, PositionUpdate)) and event.origin is Origin.STREAM:
+        if isinstance(event, (BalanceUpdate, PositionUpdate)) and event.origin is _STREAM:
             self._spoken_for.add((type(event), event.key))

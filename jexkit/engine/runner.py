@@ -60,7 +60,17 @@ class Runner:
         """
         if self.gate is not None:
             self.gate.wait()
-        error = self._call(callback, event)
+        error: BaseException | None = None
+        # Here and not in a function of its own, as for ``on_error``: it is done for each event of each stream.
+        running = self._running = (callback, event, self._monotonic())
+        try:
+            callback(event)
+        except BaseException as raised:  # noqa: BLE001 - told below
+            # SystemExit as well: on this thread it would end nothing but the stream's deliveries, without a word.
+            error = raised
+        self._running = None
+        if self._monotonic() - running[2] >= self._slow_after:
+            self._tell(running, "took")
         if error is not None:
             self._note(error, callback, event)
         if forks.count != self._forks:
@@ -85,22 +95,6 @@ class Runner:
 
     # --- inner ------------------------------------------------------------------------------------------------------
 
-    def _call(self, callback: Callable[..., object], event: Event, *more: object) -> BaseException | None:
-        running = self._running = (callback, event, self._monotonic())
-        try:
-            if more:
-                callback(event, *more)
-            else:
-                callback(event)  # said apart: to take a call's arguments from a tuple takes longer than the call
-        except BaseException as error:  # noqa: BLE001 - the caller tells
-            # SystemExit as well: on this thread it would end nothing but the stream's deliveries, without a word.
-            return error
-        finally:
-            self._running = None
-            if self._monotonic() - running[2] >= self._slow_after:
-                self._tell(running, "took")
-        return None
-
     def _note(self, error: BaseException, callback: Callback, event: Event) -> None:
         if isinstance(error, TryLater):
             self._wait(callback, event, error)
@@ -112,9 +106,14 @@ class Runner:
     def _report(self, event: Event, callback: Callback, error: BaseException) -> None:
         if self._on_error is None:
             return
-        worse = self._call(self._on_error, event, callback, error)
-        if worse is not None:
-            self._logger.error("on_error itself failed", exc_info=worse)
+        running = self._running = (self._on_error, event, self._monotonic())
+        try:
+            self._on_error(event, callback, error)
+        except BaseException:
+            self._logger.exception("on_error itself failed")
+        self._running = None
+        if self._monotonic() - running[2] >= self._slow_after:
+            self._tell(running, "took")
 
     def _wait(self, callback: Callback, event: Event, error: TryLater) -> None:
         """No failure, and no traceback."""
