@@ -321,9 +321,9 @@ class Delivery:
 
     def _take_in(self, event: Event) -> _Plan:
         """Before its callbacks run: into the state and the counts."""
-        if self._runner.gate is not None:
-            self._runner.gate.wait()
-        kind = type(event)
+        gate, kind = self._runner.gate, type(event)
+        if gate is not None:
+            gate.wait()
         plan = self._plans.get(kind)
         if plan is None or plan.own is not self._own.registrations or plan.common is not self._common.registrations:
             plan = self._plans[kind] = _Plan.of(kind, self._own.registrations, self._common.registrations)

@@ -137,6 +137,7 @@ REST_ALGO_ORDER = Order(types=FUTURES_TYPES, conditional="algo", row=named(
 ))  # fmt: skip
 
 
+NEEDED_OF_A_TRADE = ("symbol", "trade_id", "order_id", "trade_quantity")
 REST_TRADE = {
     "symbol": "symbol", "order_id": "orderId", "trade_id": "id", "trade_quantity": "qty", "trade_price": "price",
     "fee": "commission", "fee_asset": "commissionAsset", "time": "time",

@@ -24,7 +24,7 @@ from jexkit.core.exact import NotPlain, Shape, amounts, is_sane, plain, spelled
 from jexkit.core.fields import Message, Missing
 from jexkit.core.reading import NOT_MODELLED, Reading, Rows, whole
 from jexkit.core.redaction import without
-from jexkit.core.shapes import filled, missing, needed, needed_amount
+from jexkit.core.shapes import filled, missing, missing_amount, needed, needed_amount
 from jexkit.core.values import Receipt
 from jexkit.events import (
     AccountNotice,
@@ -241,13 +241,16 @@ def order_in(row: names.OrderRow, sort: names.Order, family: str, receipt: Recei
     """An order, from the stream or REST. Raises Missing; ArithmeticError for what is no amount."""
     order_id, native = f"{row.order_id}", row.status
     key = order_key(row, sort, family, order_id)
-    if not sort.conditional:
-        status = STATUSES.get(native, UNKNOWN_STATUS)
-    elif native == "FINISHED":
-        status = _finished(row, sort)
-    else:
-        status = CONDITIONAL_STATUSES.get(native, UNKNOWN_STATUS)
     draft = order_draft()
+    if sort.conditional:
+        status = _finished(row, sort) if native == "FINISHED" else CONDITIONAL_STATUSES.get(native, UNKNOWN_STATUS)
+        draft.conditional = True
+        # An untriggered order's link is only said to mean something once it is triggered.
+        draft.linked_order_id = "" if status is UNTRIGGERED else f"{row.linked_order_id}"
+    else:
+        status = STATUSES.get(native, UNKNOWN_STATUS)
+        draft.conditional = False
+        draft.linked_order_id = ""
     draft.exchange = EXCHANGE
     draft.account = receipt.account
     draft.received_ms = receipt.received_ms
@@ -267,18 +270,15 @@ def order_in(row: names.OrderRow, sort: names.Order, family: str, receipt: Recei
     draft.time_in_force = TIMES_IN_FORCE.get(row.time_in_force, UNKNOWN_TIME_IN_FORCE)
     draft.price = amounts[row.price]
     # "Please ignore with TRAILING_STOP_MARKET order"
-    draft.stop_price = amounts[row.stop_price] if order_type is not TRAILING_STOP else None
+    draft.stop_price = amounts[row.stop_price] if row.stop_price and order_type is not TRAILING_STOP else None
     draft.quantity = amounts[row.quantity]
-    draft.quote_quantity = amounts[row.quote_quantity]
+    draft.quote_quantity = amounts[row.quote_quantity] if row.quote_quantity else None
     draft.filled_quantity = amounts[row.filled] if row.filled else ZERO
-    draft.filled_quote = amounts[row.filled_quote]
+    draft.filled_quote = amounts[row.filled_quote] if row.filled_quote else None
     draft.average_price = amounts[row.average_price]
     draft.position_side = POSITION_SIDES.get(row.position_side, UNKNOWN_POSITION_SIDE)
     draft.reduce_only = row.reduce_only
-    draft.conditional = bool(sort.conditional)
-    # An untriggered order's link is only said to mean something once it is triggered.
-    draft.linked_order_id = "" if status is UNTRIGGERED or not sort.conditional else f"{row.linked_order_id}"
-    draft.reason = "" if row.reason in NO_REASON and row.other_reason in NO_REASON else _reason(row)
+    draft.reason = _reason(row) if row.other_reason or row.reason not in NO_REASON else ""
     draft.created_ms = row.created or None
     time_ms = row.time or sent
     draft.time_ms = time_ms or receipt.received_ms
@@ -358,8 +358,7 @@ def fill_in(row: names.OrderRow, family: str, receipt: Receipt, sent: int) -> Fi
     """
     symbol, trade_id, order_id = row.symbol, f"{row.trade_id}", f"{row.order_id}"
     if not (symbol and trade_id and order_id and row.trade_quantity):
-        empty = next(name for name in ("symbol", "trade_id", "order_id", "trade_quantity") if getattr(row, name) == "")
-        raise missing(row, empty)
+        raise _lacking(row)
     draft = fill_draft()
     draft.exchange = EXCHANGE
     draft.account = receipt.account
@@ -376,7 +375,7 @@ def fill_in(row: names.OrderRow, family: str, receipt: Receipt, sent: int) -> Fi
     draft.quantity = amounts[row.trade_quantity]
     draft.price = amounts[row.trade_price]
     draft.client_order_id = row.own_client_order_id or row.client_order_id
-    draft.quote_quantity = amounts[row.trade_quote]
+    draft.quote_quantity = amounts[row.trade_quote] if row.trade_quote else None
     draft.fee = amounts[row.fee] if type(row) is not names.REST_UM_TRADE else _fee(row)
     draft.fee_asset = row.fee_asset or ""
     draft.liquidity = LIQUIDITY[row.maker]
@@ -386,6 +385,10 @@ def fill_in(row: names.OrderRow, family: str, receipt: Receipt, sent: int) -> Fi
     draft.__class__ = Fill
     told: Fill = draft
     return told
+
+
+def _lacking(row: names.OrderRow) -> Missing:
+    return missing(row, next(name for name in names.NEEDED_OF_A_TRADE if getattr(row, name) == ""))
 
 
 def _side(row: names.OrderRow) -> Side:
@@ -472,7 +475,11 @@ def position_in(
     Hedge mode has a LONG and a SHORT position of one symbol beside each other, one-way mode one that is BOTH; the
     quantity of a short position is below zero in either. ``time_ms`` is 0 where it is not known.
     """
-    symbol = needed(row, "symbol")
+    symbol, quantity = row.symbol, amounts[row.quantity]
+    if not symbol:
+        raise missing(row, "symbol")
+    if quantity is None:
+        raise missing_amount(row, "quantity")
     if row.break_even_price is not None and not is_sane(row.break_even_price):
         raise NotPlain
     key = f"{family}:{symbol}:{row.side or 'BOTH'}"
@@ -485,16 +492,16 @@ def position_in(
     draft.market = MARKETS.get(family, UNKNOWN_MARKET)
     draft.symbol = symbol
     draft.key = key
-    draft.quantity = quantity = needed_amount(row, "quantity")
+    draft.quantity = quantity
     draft.side = POSITION_SIDES.get(row.side, UNKNOWN_POSITION_SIDE)
     draft.entry_price = amounts[row.entry_price]
     draft.break_even_price = row.break_even_price
-    draft.mark_price = amounts[row.mark_price]
-    draft.liquidation_price = amounts[row.liquidation_price]
+    draft.mark_price = amounts[row.mark_price] if row.mark_price else None
+    draft.liquidation_price = amounts[row.liquidation_price] if row.liquidation_price else None
     draft.unrealized_pnl = amounts[row.unrealized_pnl]
     draft.realized_pnl = amounts[row.realized_pnl]
     draft.margin = None
-    draft.leverage = amounts[row.leverage]
+    draft.leverage = amounts[row.leverage] if row.leverage else None
     draft.reason = reason
     draft.time_ms = moment = time_ms or receipt.received_ms
     draft.id = f"position:{key}:{moment}:{plain(quantity)}:{spelled[row.entry_price]}"
