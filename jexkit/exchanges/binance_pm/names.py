@@ -13,8 +13,20 @@ import attrs
 
 from jexkit.core.exact import Amount, Shape, Time
 from jexkit.core.shapes import Flag, Id, Number, Text, TextOrNull, Truth, named
-from jexkit.events import OrderType
+from jexkit.events import Market, OrderType, PositionSide
 
+EXCHANGE = "binance_pm"
+MARGIN = "MARGIN"  # our word for the family that has none: margin events carry no ``fs``
+
+MARKETS = {"UM": Market.USD_FUTURES, "CM": Market.COIN_FUTURES, MARGIN: Market.MARGIN}
+POSITION_SIDES = {
+    "": PositionSide.BOTH,
+    "BOTH": PositionSide.BOTH,
+    "LONG": PositionSide.LONG,
+    "SHORT": PositionSide.SHORT,
+}
+# Members of enums are slow to look up, and these are needed for nearly every event.
+UNKNOWN_MARKET, UNKNOWN_POSITION_SIDE = Market.UNKNOWN, PositionSide.UNKNOWN
 FUTURES_TYPES = {
     "MARKET": OrderType.MARKET,
     "LIMIT": OrderType.LIMIT,

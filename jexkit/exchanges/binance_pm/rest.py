@@ -22,9 +22,10 @@ from jexkit.core.reading import Reading
 from jexkit.core.values import Ask, Flow, HttpReply, HttpRequest, Receipt, Security
 from jexkit.errors import BadRequest, ConfigurationError, OrderUnknown, ProtocolError
 from jexkit.events import BalanceUpdate, Fill, OrderUpdate, Origin, PositionUpdate
-from jexkit.exchanges.binance_pm import lists, names, signing, trades, wire
+from jexkit.exchanges.binance_pm import holdings, lists, names, signing, trades
+from jexkit.exchanges.binance_pm.names import MARGIN
+from jexkit.exchanges.binance_pm.orders import fill, order
 from jexkit.exchanges.binance_pm.refusals import refusal
-from jexkit.exchanges.binance_pm.wire import MARGIN
 
 T = TypeVar("T")
 
@@ -49,7 +50,7 @@ ORDER = {
 }
 POSITIONS = {"UM": "/papi/v1/um/positionRisk", "CM": "/papi/v1/cm/positionRisk"}
 WALLETS = {"UM": "umWalletBalance", "CM": "cmWalletBalance"}
-FAMILIES = {market.value: family for family, market in wire.MARKETS.items()}
+FAMILIES = {market.value: family for family, market in names.MARKETS.items()}
 
 LONGEST_MS = 366 * trades.DAY_MS
 NO_SUCH_SYMBOL = -1121
@@ -317,7 +318,7 @@ class Rest(ListenKeyDialect):
             if error.code != NO_SUCH_SYMBOL:
                 raise
             return None
-        return [self._read(path, row, lambda row, reading: wire.fill(row, shape, family, reading)) for row in rows]
+        return [self._read(path, row, lambda row, reading: fill(row, shape, family, reading)) for row in rows]
 
     # --- inner ------------------------------------------------------------------------------------------------------
 
@@ -333,13 +334,13 @@ class Rest(ListenKeyDialect):
         return answer
 
     def _order(self, path: str, row: Message, sort: names.Order, family: str) -> OrderUpdate:
-        return self._read(path, row, lambda row, reading: wire.order(row, sort, family, reading))
+        return self._read(path, row, lambda row, reading: order(row, sort, family, reading))
 
     def _read(self, path: str, row: Message, make: Callable[[Message, Reading], T]) -> T:
         """What ``make`` reads from a row. A row that cannot be read spoils the answer: it would be missing unseen."""
         receipt = Receipt(self._name, self._seen_ms, exact.encode(row), Origin.RECOVERED)
         try:
-            return make(row, Reading(wire.EXCHANGE, path, receipt))
+            return make(row, Reading(names.EXCHANGE, path, receipt))
         except Missing as missing:
             raise ProtocolError(f"Binance: GET {path}: {missing}; this version cannot read the answer") from None
 
@@ -359,16 +360,16 @@ def _wallets(row: Message, reading: Reading) -> list[BalanceUpdate]:
         locked, update = fields.decimal(row, "crossMarginLocked"), str(time_ms or reading.receipt.received_ms)
         # Net of what is borrowed and its interest; the stream's amounts are not.
         equity = fields.decimal(row, "crossMarginAsset")
-        balances.append(wire.margin_balance(asset, free, locked, update, reading, time_ms, equity=equity))
+        balances.append(holdings.margin_balance(asset, free, locked, update, reading, time_ms, equity=equity))
     for family, name in WALLETS.items():
         total = fields.decimal(row, name)
         if total is not None:
-            balances.append(wire.futures_balance(family, asset, total, reading.receipt, time_ms or 0))
+            balances.append(holdings.futures_balance(family, asset, total, reading.receipt, time_ms or 0))
     return balances
 
 
 def _position(family: str, row: Message, reading: Reading) -> PositionUpdate:
-    return wire.position(row, family, reading, fields.time_ms(row, "updateTime") or 0)
+    return holdings.position(row, family, reading, fields.time_ms(row, "updateTime") or 0)
 
 
 def _family(symbol: str, market: str) -> str:

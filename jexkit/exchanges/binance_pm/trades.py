@@ -13,7 +13,7 @@ from jexkit.core import fields
 from jexkit.core.fields import Message
 from jexkit.core.values import Flow
 from jexkit.exchanges.binance_pm import names
-from jexkit.exchanges.binance_pm.wire import MARGIN
+from jexkit.exchanges.binance_pm.names import MARGIN
 
 AskList: TypeAlias = Callable[..., Flow[list[Message]]]
 """Asks a path, with parameters, for a list of objects."""
