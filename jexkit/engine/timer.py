@@ -102,12 +102,19 @@ class Timer:
         if self._is_own:
             self._shut_down()
         else:
-            self._scheduler.remove_all_jobs(jobstore=self._aliases[_STORE])
-            self._scheduler.remove_jobstore(self._aliases[_STORE])
+            store = self._aliases[_STORE]
+            self._take_out(functools.partial(self._scheduler.remove_all_jobs, jobstore=store))
+            self._take_out(functools.partial(self._scheduler.remove_jobstore, store))
             for alias in self._pools:
-                self._scheduler.remove_executor(alias, shutdown=False)
+                self._take_out(functools.partial(self._scheduler.remove_executor, alias, shutdown=False))
         for pool in self._pools.values():
             pool.end(deadline)
+
+    def _take_out(self, remove: Callable[[], object]) -> None:
+        try:
+            remove()
+        except LookupError as error:
+            logger.debug("the host has taken it out of its scheduler already: %s", error)
 
     def _shut_down(self) -> None:
         try:
@@ -176,11 +183,17 @@ def _add_as(name: str, add: Callable[[str], None], number: int = 1) -> str:
 
 
 class _Pool(BasePoolExecutor):  # type: ignore[misc]  # APScheduler has no types
-    """A pool of threads with our names, whose end can be waited for with a limit."""
+    """A pool of threads with our names, whose end can be waited for with a limit.
+
+    A host that shuts its scheduler down may start it again. Then it works again, so it is we who end it.
+    """
 
     def __init__(self, name: str, size: int) -> None:
         self._crew = Crew(name, size)
         super().__init__(self._crew)
+
+    def shutdown(self, wait: bool = True) -> None:
+        """By the scheduler: not yet."""
 
     def end(self, deadline: float) -> None:
         self._crew.end(deadline)

@@ -367,6 +367,36 @@ def test_a_hosts_scheduler_may_be_started_later() -> None:
     host.shutdown()
 
 
+def test_a_hosts_scheduler_may_be_shut_down_and_started_again(caplog: pytest.LogCaptureFixture) -> None:
+    """It makes our calls as before."""
+    host = BackgroundScheduler()
+    host.start()
+    timer, threads = Timer(host), set(threading.enumerate())
+    timer.start()
+    host.shutdown()
+    host.start()
+    done = threading.Event()
+    timer.call(done.set)
+    assert done.wait(PATIENCE)
+    timer.stop(PATIENCE)
+    host.shutdown()
+    assert caplog.records == []
+    assert not [thread for thread in set(threading.enumerate()) - threads if thread.name.startswith("jexkit-")]
+
+
+def test_a_host_may_take_our_things_out_of_its_scheduler_first(host: BackgroundScheduler) -> None:
+    """Stopping raises nothing, and ends our threads."""
+    threads = set(threading.enumerate())
+    timer, done = Timer(host), threading.Event()
+    timer.start()
+    timer.call(done.set)
+    assert done.wait(PATIENCE)
+    host.remove_jobstore("jexkit")
+    host.remove_executor("jexkit-tick")
+    timer.stop(PATIENCE)
+    assert not [thread for thread in set(threading.enumerate()) - threads if thread.name.startswith("jexkit-")]
+
+
 def test_a_hosts_scheduler_may_be_gone_first() -> None:
     """A host that shuts everything down at once need not mind the order."""
     host = BackgroundScheduler()
