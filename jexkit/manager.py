@@ -211,7 +211,7 @@ class StreamManager:
     # --- life -------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start every stream and return at once. Raises UsageError when started before.
+        """Start every stream and return at once. Raises UsageError when started before, or with another one's lock.
 
         With a journal: JournalTaken when another process or manager writes it, JournalError when it cannot be used.
         """
@@ -221,6 +221,8 @@ class StreamManager:
             if self._is_started:
                 raise UsageError("the manager has been started already")
             green.check()
+            if self._tenure is not None:
+                self._tenure.claim()
             if self._tenure is None and self._writer is not None:
                 self._writer.start()
             self._is_started = True

@@ -26,6 +26,7 @@ from jexkit import (
     StreamManager,
     Suspended,
     SuspendReason,
+    UsageError,
 )
 from jexkit.core.lock import Lock
 from jexkit.testing import simulated
@@ -370,3 +371,18 @@ def test_only_a_lock_is_a_lock() -> None:
     """The word of a file is not."""
     with pytest.raises(ConfigurationError, match=r"must be a jexkit\.Lock, such as jexkit\.FileLock"):
         StreamManager(lock="jexkit.lock")  # type: ignore[arg-type]
+
+
+def test_a_lock_is_one_managers(desk: Any, switch: Switch) -> None:
+    """Two with one object would both believe to hold it, and one give up the other's. After a stop it is free."""
+    switch.is_ours = True
+    first, second = StreamManager(lock=switch), StreamManager(lock=switch)
+    stream = first.add(simulated.account(desk))
+    with first:
+        stream.wait_live(WITHIN)
+        with pytest.raises(UsageError, match="make a lock for each"):
+            second.start()
+        assert stream.state is State.LIVE
+    switch.is_ours = True
+    with second:
+        second.add(simulated.account(desk)).wait_live(WITHIN)

@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 
 from jexkit import logs
 from jexkit.core.lock import SAFE, SHARES, Lock
 from jexkit.engine.clock import Clock
-from jexkit.engine.process import Gone
-from jexkit.errors import JexkitError
+from jexkit.engine.process import Gone, OwnLock
+from jexkit.errors import JexkitError, UsageError
 
 logger = logs.of(__name__)
 
@@ -22,6 +23,10 @@ DOUBT = 0.05  # seconds between two looks at a clock that says that the lease is
 BEGIN_WITHIN = 60.0  # seconds in which the work has to begin, however long a journal is; the lock is renewed meanwhile
 LONG_AGO = float("-inf")
 TAKEN = "another process has the lock"
+
+
+_locks_lock = OwnLock()  # guards _locks
+_locks: dict[int, list[Lock]] = {}  # those in the hands of a tenure, by the process
 
 
 class Gate:
@@ -92,6 +97,17 @@ class Tenure:
         """Whether the work has begun and has not been lost, though it may be doubtful whether the lock is held."""
         return self._holds
 
+    def claim(self) -> None:
+        """Before ``start``: raises UsageError where the lock is in the hands of another tenure of this process.
+
+        One thread calls a lock. Two would both believe to hold it, and the first to stop would give up the other's.
+        """
+        with _locks_lock:
+            ours = _locks.setdefault(os.getpid(), [])
+            if any(lock is self._lock for lock in ours):
+                raise UsageError(f"{self._lock!r} is another StreamManager's; make a lock for each, of the same path")
+            ours.append(self._lock)
+
     def start(self) -> None:
         self._thread.start()
 
@@ -119,6 +135,9 @@ class Tenure:
                 logger.exception("a fault in jexkit, or in the lock")
             self._stopping.wait(min(LOOK_EVERY, self._lock.lease / SHARES))
         self._give_up()  # held or not: who made the lock may have acquired it already, and this thread not come to it
+        with _locks_lock:
+            ours = _locks.get(os.getpid(), [])
+            ours[:] = [lock for lock in ours if lock is not self._lock]
 
     def _look(self) -> None:
         if self._holds:
