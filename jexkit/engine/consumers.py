@@ -246,8 +246,8 @@ class Consumers:
         """The first attempt of each; returns what is owed after it."""
         if not registrations:
             return []
-        handling = functools.partial(self._writer.journal.handling, entry, consumer)
-        if handling() is not None:
+        if self._writer.journal.handling(entry, consumer) is not None:
+            handling = functools.partial(self._writer.journal.handling, entry, consumer)
             all_owed = [_Owed(consumer, _whole_name(registrations), registrations, handling)]
         elif entry.position > self._trials.last:
             return self._begin_new(consumer, registrations, entry)
@@ -266,13 +266,13 @@ class Consumers:
 
     def _begin_new(self, consumer: str, registrations: tuple[Registration, ...], entry: Entry) -> list[_Owed]:
         """The same for nearly all entries there are, on the shortest way."""
-        all_owed = []
+        all_owed: list[_Owed] = []
         for registration in registrations:
             error = self._runner.run(registration.callback, entry.event) if registration.is_active else None
             if error is not None:
                 all_owed.append(_Owed(consumer, _name_in(registrations, registration), (registration,)))
                 self._note(all_owed[-1], _Failed(registration, error), entry)
-        return [owed for owed in all_owed if not owed.is_settled]
+        return [owed for owed in all_owed if not owed.is_settled] if all_owed else all_owed
 
     def _settle(self, all_owed: list[_Owed], entry: Entry) -> bool:
         """Attempt after attempt, each when its time has come, until nothing is owed; False if the stream was stopped
