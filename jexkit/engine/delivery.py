@@ -67,12 +67,13 @@ class _Plan:
     common: tuple[Registration, ...]
     name: str
     is_state: bool
+    is_life: bool
     registrations: tuple[Registration, ...]
 
     @classmethod
     def of(cls, kind: type[Event], own: tuple[Registration, ...], common: tuple[Registration, ...]) -> _Plan:
         wanted = tuple(registration for registration in (*own, *common) if issubclass(kind, registration.kind))
-        return cls(own, common, kind.__name__, issubclass(kind, STATE), wanted)
+        return cls(own, common, kind.__name__, issubclass(kind, STATE), kind in _LIFE, wanted)
 
 
 class Delivery:
@@ -284,10 +285,11 @@ class Delivery:
                 return
             if self._is_to_drop and self._drop(events[number:]):
                 return
-            for registration in self._take_in(event).registrations:
+            plan = self._take_in(event)
+            for registration in plan.registrations:
                 if registration.is_active:
                     run(registration.callback, event)
-            if self._listeners or type(event) in _LIFE:
+            if plan.is_life or self._listeners:
                 self._tell_listeners(event)
             self._done += 1
 

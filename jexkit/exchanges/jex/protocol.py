@@ -27,6 +27,7 @@ from jexkit.exchanges.jex import wire
 from jexkit.exchanges.jex.rest import Rest
 
 NOWHERE: Rank = (0, Decimal(0))
+STREAM = Origin.STREAM  # a member of an enum is slow to look up, and this one is needed for every new order
 
 
 class Session(ListenKeyMachine):
@@ -109,7 +110,7 @@ class Session(ListenKeyMachine):
         An order that a recovery finds for the first time may be older than the program; then what it was filled up to
         now is no news.
         """
-        if before is not None or update.origin is Origin.STREAM:
+        if before is not None or update.origin is STREAM:
             return True
         marks = self.memory.marks
         return marks.since_ms is not None and (update.created_ms or 0) >= marks.not_before_ms

@@ -284,7 +284,7 @@ def derived_fill(previous: OrderUpdate | None, update: OrderUpdate) -> Fill | No
     It can stand for several trades at their average price. Its id names the stretch of the order that it covers, which
     no other fill of the order can cover.
     """
-    before = previous.filled_quantity if previous else Decimal(0)
+    before = previous.filled_quantity if previous else ZERO
     grown = exact.subtract(update.filled_quantity, before)
     if grown <= 0:
         return None
@@ -316,7 +316,7 @@ def derived_fill(previous: OrderUpdate | None, update: OrderUpdate) -> Fill | No
 
 def _quote_growth(previous: OrderUpdate | None, update: OrderUpdate) -> Decimal | None:
     """What was paid for the growth, None where it is not known or makes no sense."""
-    before, after = (_quote(previous) if previous else Decimal(0)), _quote(update)
+    before, after = (_quote(previous) if previous else ZERO), _quote(update)
     if before is None or after is None:
         return None
     grown = exact.subtract(after, before)
@@ -326,7 +326,7 @@ def _quote_growth(previous: OrderUpdate | None, update: OrderUpdate) -> Decimal 
 def _quote(state: OrderUpdate) -> Decimal | None:
     """What was paid so far. REST says of a contract order only at which average price it was executed."""
     if state.filled_quote is not None or not state.filled_quantity:
-        return state.filled_quote or Decimal(0)
+        return state.filled_quote or ZERO
     return None if state.average_price is None else exact.multiply(state.average_price, state.filled_quantity)
 
 
