@@ -159,13 +159,26 @@ def _check_rewinding(stream: Any, consumer: Any, position: Any) -> None:
     check_number("position", position)
 
 
+def _check_consumer_of(stream: Any, consumer: Any = MAIN) -> None:
+    check_name(stream)
+    check_consumer(consumer)
+
+
+def _check_letters(*, wanted: Any = False, limit: Any = READ_LIMIT) -> None:
+    del wanted
+    check_number("limit", limit, least=1)
+
+
 def _check_letter(number: Any) -> None:
     check_number("number", number)
 
 
 _CHECKS: dict[str, Callable[..., None]] = {
     "read": _check_reading,
+    "position": _check_consumer_of,
     "rewind": _check_rewinding,
+    "forget": _check_consumer_of,
+    "dead_letters": _check_letters,
     "replay": _check_letter,
     "discard": _check_letter,
 }

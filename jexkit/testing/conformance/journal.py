@@ -281,6 +281,16 @@ class JournalConformance:
                 with pytest.raises(ConfigurationError, match=r"number is .*give a whole number"):
                     change(number)  # type: ignore[arg-type]
 
+    def test_questions_that_make_no_sense_are_refused(self, journal: Journal) -> None:
+        for limit in ("x", None, 1.5, 0, -1, 2**70):
+            with pytest.raises(ConfigurationError, match=r"limit is .*give a whole number"):
+                journal.dead_letters(limit=limit)  # type: ignore[arg-type]
+        wrong: list[tuple[Any, Any]] = [([], MAIN), (5, MAIN), ("main", []), ("main", None), ("main", 2**70)]
+        for ask in (journal.position, journal.forget):
+            for names in wrong:
+                with pytest.raises(ConfigurationError, match=r"give a name|name must be"):
+                    ask(*names)
+
     def test_a_consumer_can_be_forgotten(self, journal: Journal) -> None:
         """Then nothing is kept for it."""
         journal.acknowledge("main", "old", 0)
