@@ -28,6 +28,7 @@ from jexkit.events import Event, Live
 logger = logs.of(__name__)
 
 MOST_HANDED = 10_000  # events of one stream on their way to the disk
+HOLD_UP_AT, GO_ON_AT = 0.8, 0.5  # parts of those at which the reader waits for the disk, and goes on
 REMEMBER_EVERY = 300.0  # seconds of a stream that tells something
 REMEMBER_AFTER, AT_LEAST = 20_000, 1_000  # events; as many as the journal is to keep, within these
 LOOK_EVERY = 0.05  # seconds between two looks for events on their way to the disk, where they are waited for
@@ -69,6 +70,7 @@ class JournaledDelivery(Delivery):
         self._since_memory = 0
         self._remember_after = max(AT_LEAST, min(REMEMBER_AFTER, writer.journal.retention.entries))
         self._remembered = clock.monotonic()
+        self._most_handed = max(queue_size, MOST_HANDED)
         self._has_begun = self._has_parted = False
 
     # --- for the engine ---------------------------------------------------------------------------------------------
@@ -99,21 +101,35 @@ class JournaledDelivery(Delivery):
     @property
     def is_full(self) -> bool:
         """Not when much is left in the journal, but when it does not get there: that would all be in memory."""
-        return self._inbox.handed >= max(self._size, MOST_HANDED) and not self._is_flooded
+        return self._inbox.handed >= self._most_handed and not self._is_flooded
 
     @property
     def why_full(self) -> str:
         if self._writer.fault is not None:
             return "the journal cannot be written"
-        return "the journal is not written fast enough" if self.is_full else super().why_full
+        return "the journal is not written fast enough" if self._waits_for_disk(HOLD_UP_AT) else super().why_full
 
     @property
     def holds_up(self) -> bool:
-        return self._overflow is Overflow.BLOCK and self._inbox.queued >= self._size and not self._is_flooded
+        """Whether the reader is to wait: for the callbacks where that is the policy, and for a disk that is behind.
+
+        A burst that the disk takes in a moment later need not be let pass. One that cannot be written is not waited
+        for.
+        """
+        if self._is_flooded:
+            return False
+        return self._waits_for_disk(HOLD_UP_AT) or (
+            self._overflow is Overflow.BLOCK and self._inbox.queued >= self._size
+        )
+
+    def _waits_for_disk(self, part: float) -> bool:
+        return self._inbox.handed >= part * self._most_handed and self._writer.fault is None
 
     def wait_for_room(self, seconds: float, stopping: threading.Event) -> bool:
         deadline = self._clock.monotonic() + seconds
-        while 2 * self._inbox.queued >= self._size:
+        while self._waits_for_disk(GO_ON_AT) or (
+            self._overflow is Overflow.BLOCK and 2 * self._inbox.queued >= self._size
+        ):
             if stopping.wait(LOOK_EVERY):
                 return True
             if self._clock.monotonic() >= deadline:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from jexkit.core.journal import MAIN, DeadLetter, Journal
+from jexkit.core.journal import MAIN, DeadLetter, Entry, Journal
 from jexkit.core.memory import Memory
 from jexkit.engine import journaled as module
 from jexkit.engine.clock import Clock
@@ -471,3 +471,61 @@ def test_a_small_journal_stays_small(tmp_path: Path) -> None:
     assert stage.stop()
     status = journal.status()
     assert (status.entries, status.last) == (100, 3_000)
+
+
+class Disk(MemoryJournal):
+    """Takes as long as the test wants, or nothing at all."""
+
+    def __init__(self) -> None:
+        super().__init__(keep_days=100_000)
+        self.answers = threading.Event()
+        self.asked = threading.Event()
+        self.is_full = False
+
+    def write(self, appends: Any, acknowledgements: Any = None) -> list[list[Entry]]:
+        if any(append.events for append in appends):
+            self.asked.set()
+            assert self.answers.wait(PATIENCE)
+            if self.is_full:
+                raise JournalError("no room on the disk")
+        return super().write(appends, acknowledgements)
+
+
+def test_the_reader_waits_for_a_disk_that_is_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before it is too much: what the disk takes in a moment later need not be let pass."""
+    monkeypatch.setattr(module, "MOST_HANDED", 10)
+    disk = Disk()
+    stage = Stage(disk).start()
+    delivery = stage.delivery
+    stage.put(*fills(1, 7))
+    assert not delivery.holds_up
+    stage.put(fill(8))
+    assert delivery.holds_up
+    assert not delivery.is_full
+    assert not delivery.wait_for_room(0.01, threading.Event())
+    assert delivery.why_full == "the journal is not written fast enough"
+    disk.answers.set()
+    assert delivery.wait_for_room(PATIENCE, threading.Event())
+    assert not delivery.holds_up
+    assert len(stage.listener.wait(8)) == 8
+    assert stage.stop()
+
+
+def test_nobody_waits_for_a_disk_that_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be so for hours; the machine is told when too much waits."""
+    monkeypatch.setattr(module, "MOST_HANDED", 10)
+    disk = Disk()
+    disk.is_full = True
+    stage = Stage(disk).start()
+    stage.put(*fills(1, 9))
+    assert disk.asked.wait(PATIENCE)
+    assert stage.delivery.holds_up
+    disk.answers.set()
+    assert stage.delivery.wait_for_room(PATIENCE, threading.Event())
+    assert stage.writer.fault is not None
+    assert not stage.delivery.holds_up
+    stage.put(fill(10))
+    assert stage.delivery.is_full
+    disk.is_full = False
+    assert len(stage.listener.wait(10)) == 10
+    assert stage.stop()
