@@ -38,7 +38,7 @@ logger = logs.of(__name__)
 E = TypeVar("E", bound=Event)
 
 FOR_DELIVERY = 0.9  # the part of a stop's time that callbacks may take; the journal has the rest to write what they did
-START_AGAIN = 1.0  # seconds after a start that failed, of a stream that had to wait with it
+START_AGAIN = 1.0  # seconds between two looks whether a stream that had to wait with its start can begin
 LEAST_FAREWELL = 0.5  # seconds to give up the lock in, whatever a callback has left of the stop timeout
 
 
@@ -170,6 +170,7 @@ class StreamManager:
             if isinstance(stream, Stream) and stream is not running.stream:
                 raise UsageError(f"this stream {name!r} is no more, or another manager's; there is another one here")
             del self._streams[name]
+            self._leaving = {other: thread for other, thread in self._leaving.items() if thread.is_alive()}
             if self._writer is not None and running.delivery.thread.is_alive():
                 self._leaving[name] = running.delivery.thread
         self._finish([running], waitable(self._stop_timeout if timeout is None else timeout))
@@ -367,7 +368,8 @@ class StreamManager:
     def _start_after(self, earlier: threading.Thread, running: Running) -> None:
         name = running.stream.name
         with waiting_for(earlier, running.delivery.thread):
-            earlier.join()
+            while earlier.is_alive() and not self._stopped.is_set():
+                earlier.join(START_AGAIN)
         while not self._stopped.is_set():
             with self._streams_lock:
                 if self._is_stopped or not self._works or self._streams.get(name) is not running:

@@ -775,3 +775,39 @@ def test_a_callback_that_hangs_does_not_run_beside_itself(accounts: dict[str, An
         stream.wait_live(WAIT)
     assert most == [1]
     assert len(set(told)) == len(told)
+
+
+def test_what_waits_for_a_hung_callback_ends_with_the_manager(accounts: dict[str, Any]) -> None:
+    """Of a stop that is over in time only the callback's own thread may be left behind."""
+    manager, is_in, go_on = StreamManager(journal=MemoryJournal()), threading.Event(), threading.Event()
+    account = simulated.account(accounts["poloniex"])
+
+    @manager.on(OrderUpdate)
+    def hang(update: OrderUpdate) -> None:
+        is_in.set()
+        go_on.wait()
+
+    try:
+        manager.start()
+        manager.add(account, "desk").wait_live(WAIT)
+        accounts["poloniex"].place("BTC_USDT", "BUY", "1", price="20000")
+        assert is_in.wait(WAIT)
+        manager.remove("desk", timeout=0.1)
+        manager.add(account, "desk")
+        (waiting,) = (thread for thread in threading.enumerate() if thread.name == "jexkit-desk-start")
+        manager.stop(0.5)
+        waiting.join(WAIT)
+        assert not waiting.is_alive()
+    finally:
+        go_on.set()
+        for thread in threading.enumerate():
+            if thread.name.startswith("jexkit-") and thread.name != "jexkit-sim":
+                thread.join(WAIT)
+
+
+def test_streams_that_were_removed_and_have_ended_are_forgotten(accounts: dict[str, Any]) -> None:
+    account = simulated.account(accounts["poloniex"])
+    with StreamManager(journal=MemoryJournal()) as manager:
+        for number in range(5):
+            manager.remove(manager.add(account, f"desk-{number}"))
+        assert len(manager._leaving) <= 1
