@@ -36,9 +36,10 @@ def test_outside_the_main_thread_signals_are_left_alone() -> None:
 
 def test_a_handler_that_is_not_pythons_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a host in C that had one before Python began: Python tells it as None, and could not put it back."""
-    tell, before = signal.getsignal, signal.getsignal(signal.SIGTERM)
+    tell = signal.getsignal
+    terminates, interrupts = tell(signal.SIGTERM), tell(signal.SIGINT)
     monkeypatch.setattr(signal, "getsignal", lambda number: None if number == signal.SIGTERM else tell(number))
     with stop_signals():
-        assert tell(signal.SIGTERM) is before
-        assert tell(signal.SIGINT) is not signal.default_int_handler
-    assert tell(signal.SIGINT) is signal.default_int_handler
+        assert tell(signal.SIGTERM) is terminates
+        assert tell(signal.SIGINT) is not interrupts
+    assert tell(signal.SIGINT) is interrupts

@@ -34,6 +34,8 @@ def read_text(text: str, receipt: Receipt) -> list[Event] | None:
     """
     if "listenKey" in text:  # must not be kept: see ``_opened``
         return None
+    if not text.isascii() and '"bep"' in text:  # the decoder would take the digits of any script, in quotes, for it
+        return None
     try:
         message = _decode(text)
         return OFTEN[type(message)][1](message, receipt, whole) or None

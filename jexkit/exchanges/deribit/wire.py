@@ -79,8 +79,11 @@ def read_text(text: str, receipt: Receipt) -> list[Event] | None:
     """The events in a message of the channels that tell most, without a dictionary in between.
 
     None for all other messages, and where anything in it is not of the type that the documents say: the machine reads
-    those as it must, from the decoded object.
+    those as it must, from the decoded object. Where it is not all ASCII, too: the decoder would take the digits of any
+    script, in quotes, for a number.
     """
+    if not text.isascii():
+        return None
     try:
         message = _notification(text)
         params = message.params

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import decimal
 import json
 from collections import Counter
@@ -18,6 +19,7 @@ from jexkit.events import (
     Event,
     Fill,
     OrderUpdate,
+    PositionUpdate,
     Unknown,
     from_dict,
 )
@@ -156,6 +158,15 @@ def test_the_quick_way_tells_the_same(message: corpus.Recorded) -> None:
 def test_a_damaged_message_is_told_the_same_or_left_to_the_slow_way(message: Any) -> None:
     quick, slow = read_both_ways(message)
     assert quick in (None, slow)
+
+
+def test_other_scripts_digits_are_no_amount_either_way() -> None:
+    """A break-even price is the one number that may come with quotes or without; there are Chinese symbols as well."""
+    message = copy.deepcopy(next(each for each in PAYLOADS if each.get("e") == "ACCOUNT_UPDATE" and each["a"]["P"]))
+    message["a"]["P"][0]["bep"] = "١٢"
+    quick, slow = read_both_ways(message)
+    assert quick in (None, slow)
+    assert next(event.break_even_price for event in slow if isinstance(event, PositionUpdate)) is None
 
 
 @pytest.mark.parametrize("where", ["envelope", "message"])

@@ -475,6 +475,15 @@ def test_a_damaged_message_is_told_the_same_or_left_to_the_slow_way(message: Any
         assert quick in (None, slow)
 
 
+def test_other_scripts_digits_are_no_amount_either_way() -> None:
+    """``Decimal`` takes them, and an exchange that sends them means something else."""
+    message = corpus.the("deribit", "notification.user.orders.any.any.raw")
+    message["params"]["data"]["price"] = "١٢"
+    quick, slow = read_both_ways(message)
+    assert quick in (None, slow)
+    assert all(event.price is None for event in slow if isinstance(event, OrderUpdate))
+
+
 @pytest.mark.parametrize("change", [{"id": 5}, {"id": None, "method": "heartbeat"}, {"params": None}, {"method": 5}])
 def test_what_is_no_notification_is_left_alone(change: dict[str, Any]) -> None:
     message = {**corpus.the("deribit", "notification.user.orders.any.any.raw"), **change}
