@@ -7,14 +7,14 @@ told before is a question of its id, not of time.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
+from decimal import Decimal
+from itertools import islice
 from typing import TypeAlias, TypeVar
 
 import attrs
 
-from jexkit.core.drafts import without_message
-from jexkit.events import BalanceUpdate, Event, Fill, Gap, OrderStatus, OrderUpdate, Origin, PositionUpdate
+from jexkit.events import BalanceUpdate, Event, Fill, Gap, OrderStatus, OrderUpdate, Origin, PositionUpdate, Side
 
 STATE = (OrderUpdate, BalanceUpdate, PositionUpdate, Gap)
 """The events that a book takes in; all others leave it as it is."""
@@ -40,36 +40,54 @@ def rank(status: OrderStatus) -> int:
     return _RANK.get(status, _FINAL_RANK)
 
 
-class Book:
-    """Open orders, and the last balance and position of each kind, by key.
+@attrs.define  # not frozen: one is made for each order that ends
+class Ended:
+    """What is remembered of an order that is open no more: what it takes to see that a late word about it is late, and
+    to tell the trade in one that is not.
 
-    Final orders are remembered for a while, so that a late word about one is seen to be late; without their messages,
-    which nobody asks for again and which are most of them, unless that is not worth the work.
+    A quarter of the order itself. Thousands are kept, and for a long time: what they take in the processor's cache is
+    not there for the next messages.
     """
 
-    def __init__(self, remembered: int = 10_000, *, with_messages: bool = False) -> None:
+    symbol: str
+    order_id: str
+    side: Side
+    status: OrderStatus
+    filled_quantity: Decimal
+    filled_quote: Decimal | None
+    average_price: Decimal | None
+    time_ms: int
+    origin: Origin
+    conditional: bool
+    linked_order_id: str
+
+
+class Book:
+    """Open orders, and the last balance and position of each kind, by key; and which orders have ended lately."""
+
+    def __init__(self, remembered: int = 10_000) -> None:
         self.orders: dict[str, OrderUpdate] = {}
         self.balances: dict[str, BalanceUpdate] = {}
         self.positions: dict[str, PositionUpdate] = {}
-        # Those that ended lately, the oldest first.
-        self.closed: OrderedDict[str, OrderUpdate] = OrderedDict()
+        self.closed: dict[str, Ended] = {}  # those that ended lately, the oldest first
         self._remembered = remembered
-        self._with_messages = with_messages
+        self._most = remembered + remembered // 16
 
     def copy(self) -> Book:
         """A book of its own with the same in it."""
-        copy = Book(self._remembered, with_messages=self._with_messages)
+        copy = Book(self._remembered)
         copy.orders, copy.closed = dict(self.orders), self.closed.copy()
         copy.balances, copy.positions = dict(self.balances), dict(self.positions)
         return copy
 
-    def order(self, key: str) -> OrderUpdate | None:
-        """The last state of an order, open or lately closed."""
+    def order(self, key: str) -> OrderUpdate | Ended | None:
+        """The last state of an order that is open, or what is remembered of one that has ended."""
         return self.orders.get(key) or self.closed.get(key)
 
     def told(self) -> frozenset[tuple[str, str]]:
         """Symbol and id of every order that is remembered."""
-        return frozenset((order.symbol, order.order_id) for order in (*self.orders.values(), *self.closed.values()))
+        kinds: tuple[Mapping[str, OrderUpdate | Ended], ...] = (self.orders, self.closed)
+        return frozenset((order.symbol, order.order_id) for orders in kinds for order in orders.values())
 
     def put_back(self, event: Event, told: Book) -> None:
         """What the event is about stands as in ``told`` again."""
@@ -158,9 +176,22 @@ class Book:
         if event.status.is_final or (event.conditional and has_fired(event)):
             self.orders.pop(key, None)
             closed.pop(key, None)
-            closed[key] = event if self._with_messages else without_message(event)
-            if len(closed) > self._remembered:
-                closed.popitem(last=False)  # of a plain dict the first is slow to find after many such
+            closed[key] = Ended(
+                event.symbol,
+                event.order_id,
+                event.side,
+                event.status,
+                event.filled_quantity,
+                event.filled_quote,
+                event.average_price,
+                event.time_ms,
+                event.origin,
+                event.conditional,
+                event.linked_order_id,
+            )
+            if len(closed) > self._most:  # many at once: the first of a dictionary is slow to find after one by one
+                for oldest in list(islice(closed, len(closed) - self._remembered)):
+                    del closed[oldest]
         else:
             self.orders[key] = event
 
@@ -200,7 +231,7 @@ def differs(event: State, known: State) -> bool:
     return any(None not in pair and pair[0] != pair[1] for pair in pairs)
 
 
-def has_fired(event: OrderUpdate) -> bool:
+def has_fired(event: OrderUpdate | Ended) -> bool:
     """A conditional order that was triggered is open no more: another order trades in its place."""
     return event.conditional and event.status is _TRIGGERED
 
@@ -217,7 +248,7 @@ def _is_late(event: BalanceUpdate | PositionUpdate, known: BalanceUpdate | Posit
     return event.time_ms < known.time_ms and not has_just_come
 
 
-def _is_older(event: OrderUpdate, known: OrderUpdate) -> bool:
+def _is_older(event: OrderUpdate, known: OrderUpdate | Ended) -> bool:
     if known.status.is_final:  # an end is told once, in whatever words; only a late word of more fills is news
         has_more = event.filled_quantity > known.filled_quantity and not event.conditional
         return not (event.status.is_final and has_more)
@@ -239,7 +270,7 @@ def _is_older(event: OrderUpdate, known: OrderUpdate) -> bool:
     return ahead < 0
 
 
-def _can_times_tell(event: OrderUpdate, known: OrderUpdate) -> bool:
+def _can_times_tell(event: OrderUpdate, known: OrderUpdate | Ended) -> bool:
     """Whether the times of two states of an order say which one was first, and not how far along they are.
 
     No order comes back to its beginning. And where an answer dates a change by when it happened, a message does by when

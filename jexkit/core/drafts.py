@@ -33,23 +33,3 @@ order_draft = _drafts(OrderUpdate)
 fill_draft = _drafts(Fill)
 balance_draft = _drafts(BalanceUpdate)
 position_draft = _drafts(PositionUpdate)
-
-
-def without_message(order: OrderUpdate) -> OrderUpdate:
-    """The same order without ``raw``."""
-    draft = order_draft()
-    draft.exchange, draft.account, draft.id = order.exchange, order.account, order.id
-    draft.time_ms, draft.received_ms, draft.origin, draft.raw = order.time_ms, order.received_ms, order.origin, ""
-    draft.market, draft.symbol, draft.order_id, draft.key = order.market, order.symbol, order.order_id, order.key
-    draft.side, draft.status, draft.native_status = order.side, order.status, order.native_status
-    draft.order_type, draft.native_type, draft.execution = order.order_type, order.native_type, order.execution
-    draft.client_order_id, draft.time_in_force = order.client_order_id, order.time_in_force
-    draft.price, draft.stop_price, draft.average_price = order.price, order.stop_price, order.average_price
-    draft.quantity, draft.quote_quantity = order.quantity, order.quote_quantity
-    draft.filled_quantity, draft.filled_quote = order.filled_quantity, order.filled_quote
-    draft.position_side, draft.reduce_only = order.position_side, order.reduce_only
-    draft.conditional, draft.linked_order_id = order.conditional, order.linked_order_id
-    draft.reason, draft.created_ms = order.reason, order.created_ms
-    draft.__class__ = OrderUpdate
-    bare: OrderUpdate = draft
-    return bare

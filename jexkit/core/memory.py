@@ -6,18 +6,30 @@ away: what happened meanwhile is found out and told, and nothing is told twice.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import attrs
 
-from jexkit.core.book import Book
+from jexkit.core import exact
+from jexkit.core.book import Book, Ended
 from jexkit.core.ordering import Repeats
 from jexkit.errors import ConfigurationError
-from jexkit.events import BalanceUpdate, Event, Fill, Market, OrderUpdate, PositionUpdate, from_dict
+from jexkit.events import (
+    BalanceUpdate,
+    Event,
+    Fill,
+    Market,
+    OrderStatus,
+    OrderUpdate,
+    Origin,
+    PositionUpdate,
+    Side,
+    from_dict,
+)
 
-FORMAT = 1
+FORMAT = 2
 MOST_SYMBOLS = 1_000  # symbols remembered; the oldest are forgotten
 
 E = TypeVar("E", bound=Event)
@@ -93,7 +105,7 @@ class Memory:
         return {
             "format": FORMAT,
             "orders": _written(book.orders.values()),
-            "closed": _written(book.closed.values()),
+            "closed": {key: _written_end(ended) for key, ended in book.closed.items()},
             "balances": _written(book.balances.values()),
             "positions": _written(book.positions.values()),
             "told": list(self.repeats.ids()),
@@ -115,7 +127,7 @@ class Memory:
         try:
             book = Book()
             book.orders = {order.key: order for order in _read(value["orders"], OrderUpdate)}
-            book.closed = OrderedDict((order.key, order) for order in _read(value["closed"], OrderUpdate))
+            book.closed = {str(key): _read_end(ended) for key, ended in value["closed"].items()}
             book.balances = {balance.key: balance for balance in _read(value["balances"], BalanceUpdate)}
             book.positions = {position.key: position for position in _read(value["positions"], PositionUpdate)}
             marks = Marks(
@@ -144,6 +156,19 @@ def scoped_symbol(order: OrderUpdate) -> str:
     """The symbol with the family in front that the order's key begins with, where it has one: ``UM:BTCUSDT``."""
     family, colon, _ = order.key.partition(":")
     return f"{family}:{order.symbol}" if colon else order.symbol
+
+
+def _written_end(ended: Ended) -> dict[str, Any]:
+    record = attrs.asdict(ended, recurse=False)
+    return {name: str(value) if isinstance(value, Decimal) else value for name, value in record.items()}
+
+
+def _read_end(record: Mapping[str, Any]) -> Ended:
+    amounts = {name: exact.decimal(record[name]) for name in ("filled_quantity", "filled_quote", "average_price")}
+    if amounts["filled_quantity"] is None:
+        raise ValueError("an order that has ended says how much of it was filled")
+    words = {"side": Side(record["side"]), "status": OrderStatus(record["status"]), "origin": Origin(record["origin"])}
+    return Ended(**{**record, **amounts, **words, "time_ms": int(record["time_ms"])})
 
 
 def _written(events: Iterable[Event]) -> list[dict[str, Any]]:

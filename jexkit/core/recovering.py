@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import attrs
 
 from jexkit.core.backoff import Backoff
+from jexkit.core.book import Ended
 from jexkit.core.dialect import Dialect, just_before
 from jexkit.core.lifecycle import Phase
 from jexkit.core.look import FEW_ORDERS, Known, Look, Picture
@@ -388,7 +389,7 @@ class RecoveringMachine(Machine):
         return self._deliver(events)
 
 
-def _is_step(event: Event, before: Mapping[str, OrderUpdate | None]) -> bool:
+def _is_step(event: Event, before: Mapping[str, OrderUpdate | Ended | None]) -> bool:
     """Whether something has happened: balances move with prices and fees, and say too little."""
     if not isinstance(event, OrderUpdate):
         return isinstance(event, Fill)

@@ -67,12 +67,14 @@ def _is_news(order: OrderUpdate, book: Book, not_before_ms: int) -> bool:
     known = book.order(order.key)
     if known is None:
         return not order.status.is_final or order.time_ms >= not_before_ms
-    return _state(order) != _state(known)
+    if (order.status, order.filled_quantity) != (known.status, known.filled_quantity):
+        return True
+    return isinstance(known, OrderUpdate) and _asked(order) != _asked(known)
 
 
-def _state(order: OrderUpdate) -> tuple[object, ...]:
-    """What makes two tellings of an order the same, whatever their time and source."""
-    return (order.status, order.filled_quantity, order.price, order.quantity, order.stop_price)
+def _asked(order: OrderUpdate) -> tuple[object, ...]:
+    """What the program asked for, and may have changed while the order was open."""
+    return (order.price, order.quantity, order.stop_price)
 
 
 def _gone(picture: Picture, book: Book) -> list[BalanceUpdate | PositionUpdate]:

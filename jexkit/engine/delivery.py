@@ -32,7 +32,7 @@ from jexkit.events import BalanceUpdate, Event, Live, Lost, OrderUpdate, Positio
 
 logger = logs.of(__name__)
 
-CLOSED_KEPT = 1_000  # orders of which the last state as told is kept after their end, for one that is dropped later
+CLOSED_KEPT = 1_000  # orders that are remembered after their end was told, for a word about one that is dropped later
 _WAIT = 0.1  # seconds between two looks at a full queue, if nobody wakes us
 NEVER = float("inf")
 _LIFE = frozenset({Live, Lost})  # after which somebody is told even if nobody listens
@@ -114,7 +114,7 @@ class Delivery:
         self._thread = threading.Thread(
             target=until_gone, args=(self._run,), name=f"jexkit-{stream}-delivery", daemon=True
         )
-        self._book = Book(CLOSED_KEPT, with_messages=True)
+        self._book = Book(CLOSED_KEPT)
         self.counters: dict[str, int] = {}  # by the name of the type; plain, since one is counted for each event
         self.lives_told = 0  # of those events Live whose callbacks have returned
         self.last_event: Event | None = None

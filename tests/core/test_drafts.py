@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 import attrs
 import pytest
 
 from jexkit.core import drafts
-from jexkit.events import BalanceUpdate, Event, Fill, Market, OrderStatus, OrderUpdate, PositionUpdate, Side
+from jexkit.events import BalanceUpdate, Event, Fill, OrderUpdate, PositionUpdate
 
 KINDS = [
     (OrderUpdate, drafts.order_draft),
@@ -50,17 +49,3 @@ def test_a_field_that_was_forgotten_shows(kind: type[Event], draft_of: Callable[
             getattr(draft, field.name)
     with pytest.raises(AttributeError):
         draft_of().no_such_field = 1
-
-
-def test_without_its_message_an_order_is_the_same_but_for_that() -> None:
-    order = OrderUpdate(**{**values(OrderUpdate), "raw": '{"whole": "message"}'})
-    assert drafts.without_message(order) == attrs.evolve(order, raw="")
-    assert order.raw
-
-
-def test_a_real_order_too() -> None:
-    order = OrderUpdate(
-        exchange="x", account="main", id="1", time_ms=5, received_ms=6, raw="{}", market=Market.SPOT, symbol="BTC_USDT",
-        order_id="7", key="7", side=Side.BUY, status=OrderStatus.FILLED, native_status="FILLED", price=Decimal("1.50"),
-    )  # fmt: skip
-    assert drafts.without_message(order).to_dict() == {**order.to_dict(), "raw": ""}

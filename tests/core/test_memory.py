@@ -46,6 +46,9 @@ def full() -> Memory:
     return memory
 
 
+END = full().to_dict()["closed"]["c"]
+
+
 def test_the_memory_comes_back_from_json() -> None:
     """All of it, the identities too."""
     before = full()
@@ -82,6 +85,10 @@ def test_what_was_told_later_can_be_taken_in() -> None:
         {**Memory().to_dict(), "orders": [balance(1, 1).to_dict()]},
         {**Memory().to_dict(), "orders": [{"type": "OrderUpdate"}]},
         {**Memory().to_dict(), "closed": 5},
+        {**Memory().to_dict(), "closed": {"a": {"symbol": "X"}}},
+        {**Memory().to_dict(), "closed": {"a": {**END, "filled_quantity": "much"}}},
+        {**Memory().to_dict(), "closed": {"a": {**END, "status": "yonder"}}},
+        {**Memory().to_dict(), "closed": {"a": {**END, "more": 1}}},
         {**Memory().to_dict(), "since_ms": "yesterday"},
         {**Memory().to_dict(), "told": None},
     ],
@@ -229,8 +236,8 @@ def test_what_was_never_told_is_taken_back() -> None:
     assert memory.marks.since_ms == 10
     memory.marks.since_ms = before["since_ms"]
     after = written(memory)
-    for what in ("orders", "closed"):
-        assert {each["key"]: each for each in after.pop(what)} == {each["key"]: each for each in before.pop(what)}
+    assert after.pop("closed") == before.pop("closed")
+    assert {each["key"]: each for each in after.pop("orders")} == {each["key"]: each for each in before.pop("orders")}
     assert {**after, "symbols": []} == {**before, "symbols": []}
     assert memory.take(later[0])
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from jexkit.accounts import Jex
 from jexkit.core.backoff import Backoff
-from jexkit.core.book import rank
+from jexkit.core.book import Ended, rank
 from jexkit.core.listen_key import ListenKeyMachine
 from jexkit.core.ordering import Rank, Window
 from jexkit.core.protocol import Probe
@@ -104,7 +104,7 @@ class Session(ListenKeyMachine):
                 if fill is not None:
                     decide(fill)
 
-    def _has_grown(self, before: OrderUpdate | None, update: OrderUpdate) -> bool:
+    def _has_grown(self, before: OrderUpdate | Ended | None, update: OrderUpdate) -> bool:
         """Whether all that an order was filled since ``before`` was filled while the program was there.
 
         An order that a recovery finds for the first time may be older than the program; then what it was filled up to

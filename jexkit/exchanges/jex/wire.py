@@ -25,6 +25,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from jexkit.core import exact, fields
+from jexkit.core.book import Ended
 from jexkit.core.drafts import balance_draft, fill_draft, order_draft
 from jexkit.core.exact import amounts, plain, spelled
 from jexkit.core.fields import Message, Missing
@@ -240,37 +241,44 @@ def _order_id(key: str, status: OrderStatus, native: str, filled: str) -> str:
     return f"order:{key}:{word}:{filled}"
 
 
-def completed(update: OrderUpdate, previous: OrderUpdate | None) -> OrderUpdate:
-    """``update`` with what it lacks taken from ``previous``, the last known state of the same order."""
+def completed(update: OrderUpdate, previous: OrderUpdate | Ended | None) -> OrderUpdate:
+    """``update`` with what it lacks taken from ``previous``, what is known of the same order."""
     if previous is None or not _lacks(update, previous):
         return update
     done, quote = update.filled_quantity, update.filled_quote
     if quote is None and not done:  # a refusal has neither; zero would be a step back
         done, quote = previous.filled_quantity, previous.filled_quote
-    return attrs.evolve(
+    whole = attrs.evolve(
         update,
         id=_order_id(update.key, update.status, update.native_status, plain(done)),
         symbol=update.symbol or previous.symbol,
         side=previous.side if update.side is UNKNOWN_SIDE else update.side,
+        filled_quantity=done,
+        filled_quote=quote,
+    )
+    return whole if isinstance(previous, Ended) else _with_what_was_asked(whole, previous)
+
+
+def _with_what_was_asked(update: OrderUpdate, previous: OrderUpdate) -> OrderUpdate:
+    """What the program asked for stays the same for as long as an order is open."""
+    return attrs.evolve(
+        update,
         order_type=previous.order_type if update.order_type is UNKNOWN_TYPE else update.order_type,
         native_type=update.native_type or previous.native_type,
         time_in_force=previous.time_in_force if update.time_in_force is UNKNOWN_IN_FORCE else update.time_in_force,
         price=previous.price if update.price is None else update.price,
         quantity=previous.quantity if update.quantity is None else update.quantity,
-        filled_quantity=done,
-        filled_quote=quote,
         created_ms=previous.created_ms if update.created_ms is None else update.created_ms,
     )
 
 
-def _lacks(update: OrderUpdate, previous: OrderUpdate) -> bool:
+def _lacks(update: OrderUpdate, previous: OrderUpdate | Ended) -> bool:
     """Whether ``previous`` has anything that ``update`` has not; of spot and options it seldom does."""
-    return (
-        not update.symbol
-        or update.side is UNKNOWN_SIDE
-        or update.price is None
+    if not update.symbol or update.side is UNKNOWN_SIDE or update.filled_quote is None:
+        return True
+    return not isinstance(previous, Ended) and (
+        update.price is None
         or update.quantity is None
-        or update.filled_quote is None
         or (update.created_ms is None and previous.created_ms is not None)
         or (update.order_type is UNKNOWN_TYPE and previous.order_type is not UNKNOWN_TYPE)
         or (not update.native_type and bool(previous.native_type))
@@ -278,7 +286,7 @@ def _lacks(update: OrderUpdate, previous: OrderUpdate) -> bool:
     )
 
 
-def derived_fill(previous: OrderUpdate | None, update: OrderUpdate) -> Fill | None:
+def derived_fill(previous: OrderUpdate | Ended | None, update: OrderUpdate) -> Fill | None:
     """What ``update`` was filled since ``previous`` as one fill, None if nothing.
 
     It can stand for several trades at their average price. Its id names the stretch of the order that it covers, which
@@ -314,7 +322,7 @@ def derived_fill(previous: OrderUpdate | None, update: OrderUpdate) -> Fill | No
     return told
 
 
-def _quote_growth(previous: OrderUpdate | None, update: OrderUpdate) -> Decimal | None:
+def _quote_growth(previous: OrderUpdate | Ended | None, update: OrderUpdate) -> Decimal | None:
     """What was paid for the growth, None where it is not known or makes no sense."""
     before, after = (_quote(previous) if previous else ZERO), _quote(update)
     if before is None or after is None:
@@ -323,7 +331,7 @@ def _quote_growth(previous: OrderUpdate | None, update: OrderUpdate) -> Decimal 
     return grown if grown > 0 else None
 
 
-def _quote(state: OrderUpdate) -> Decimal | None:
+def _quote(state: OrderUpdate | Ended) -> Decimal | None:
     """What was paid so far. REST says of a contract order only at which average price it was executed."""
     if state.filled_quote is not None or not state.filled_quantity:
         return state.filled_quote or ZERO
