@@ -34,11 +34,12 @@ def test_the_picture_of_the_lifecycle_is_the_table() -> None:
 def test_the_figures_of_recovery_are_those_of_the_code() -> None:
     """docs/recovery.md says how far back, how often, how long and how much."""
     words = " ".join((ROOT / "docs/recovery.md").read_text("utf-8").split())
-    remembered = Book()._remembered, Repeats()._limit
+    told = Repeats()
+    bounds = f"{told.fills.limit:,} identities of fills and {told.others.limit:,} of other events"
     assert (look.OVERLAP_MS, recovering.PATIENCE, recovering.SECOND_LOOK_AFTER) == (60_000, 30.0, 5.0)
     for said in ("since a minute before", "longer than half a minute", "Five seconds later"):
         assert said in words
-    assert f"{remembered[1]:,} identities of events, {remembered[0]:,} ended orders, {MOST_SYMBOLS:,} symbols" in words
+    assert f"{bounds}, {Book()._remembered:,} ended orders, {MOST_SYMBOLS:,} symbols" in words
     assert f"({lists.MOST_GUESSED} pairs on Binance and {jex.MOST_GUESSED} on JEX at the most" in words
 
 

@@ -108,7 +108,7 @@ class Memory:
             "closed": {key: _written_end(ended) for key, ended in book.closed.items()},
             "balances": _written(book.balances.values()),
             "positions": _written(book.positions.values()),
-            "told": list(self.repeats.ids()),
+            "told": {"fills": list(self.repeats.fills), "others": list(self.repeats.others)},
             "since_ms": marks.since_ms,
             "not_before_ms": marks.not_before_ms,
             "read": dict(marks.read),
@@ -137,7 +137,8 @@ class Memory:
                 symbols=dict.fromkeys(map(str, value["symbols"])),
                 unasked=tuple(_read(value["unasked"], Fill)),
             )
-            return cls(book, Repeats(ids=map(str, value["told"])), marks)
+            told = value["told"]
+            return cls(book, Repeats(map(str, told["fills"]), map(str, told["others"])), marks)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ConfigurationError(
                 f"the memory of a stream cannot be read ({type(error).__name__}: {error}); start without it, "

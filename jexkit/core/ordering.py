@@ -9,49 +9,65 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any, TypeAlias
 
-from jexkit.events import Event
+from jexkit.events import Event, Fill
 
 Rank: TypeAlias = tuple[int, Decimal]
 """The place of an event among those of equal time."""
 
 
 class Repeats:
-    """Remembers the ids of what was told: the last ``limit`` of them, and up to a sixteenth more until it tidies up.
+    """Remembers by their ids which events were told.
 
-    ``seen`` are those ids, the oldest first. Whoever puts many there himself calls ``tidy_up`` afterwards.
+    Fills apart from the others, and more of them: of a fill nothing but its id says that it was told. A state is known
+    by its id only for as long as copies of it may come; later the book sees that it is late.
     """
 
-    def __init__(self, limit: int = 65_536, ids: Iterable[str] = ()) -> None:
-        self._limit = limit
-        self._most = limit + limit // 16
-        self.seen: dict[str, None] = dict.fromkeys(ids)
+    def __init__(
+        self, fills: Iterable[str] = (), others: Iterable[str] = (), *, limit: int = 65_536, of_others: int = 16_384
+    ) -> None:
+        self.fills = Ids(fills, limit)
+        self.others = Ids(others, of_others)
 
     def is_new(self, event: Event) -> bool:
         """Whether this event was not told before; it counts as told from now on."""
-        if event.id in self.seen:
+        ids = self._of(event)
+        if event.id in ids:
             return False
-        self.seen[event.id] = None
-        self.tidy_up()
+        ids[event.id] = None
+        ids.tidy_up()
         return True
+
+    def tidy_up(self) -> None:
+        """Whoever puts ids into ``fills`` and ``others`` himself calls this afterwards."""
+        self.fills.tidy_up()
+        self.others.tidy_up()
+
+    def copy(self) -> Repeats:
+        """One of its own that remembers the same."""
+        return Repeats(self.fills, self.others, limit=self.fills.limit, of_others=self.others.limit)
+
+    def forget(self, event: Event) -> None:
+        """It was not told after all."""
+        self._of(event).pop(event.id, None)
+
+    def _of(self, event: Event) -> Ids:
+        return self.fills if type(event) is Fill else self.others
+
+
+class Ids(dict[str, None]):
+    """The last ``limit`` ids, the oldest first, and up to a sixteenth more until it tidies up."""
+
+    def __init__(self, ids: Iterable[str], limit: int) -> None:
+        super().__init__(dict.fromkeys(ids))
+        self.limit = limit
+        self._most = limit + limit // 16
 
     def tidy_up(self) -> None:
         """Forget the oldest, many at once: the first of a dictionary is slow to find when those before it were taken
         out one by one."""
-        if len(self.seen) > self._most:
-            for identity in list(islice(self.seen, len(self.seen) - self._limit)):
-                del self.seen[identity]
-
-    def copy(self) -> Repeats:
-        """One of its own that remembers the same."""
-        return Repeats(self._limit, self.seen)
-
-    def forget(self, event: Event) -> None:
-        """It was not told after all."""
-        self.seen.pop(event.id, None)
-
-    def ids(self) -> tuple[str, ...]:
-        """All that is remembered, the oldest first."""
-        return tuple(self.seen)
+        if len(self) > self._most:
+            for identity in list(islice(self, len(self) - self.limit)):
+                del self[identity]
 
 
 _Held: TypeAlias = list[Any]

@@ -19,7 +19,7 @@ from jexkit.core.memory import Memory
 from jexkit.core.redaction import redact
 from jexkit.core.values import Emit, Now, Output, Outputs, Receipt
 from jexkit.core.waiting import WaitingMachine
-from jexkit.events import Event, Origin, Unknown
+from jexkit.events import Event, Fill, Origin, Unknown
 
 UNREADABLE_KEPT = 1_000_000  # characters of a frame that is not what the exchange documents
 
@@ -145,7 +145,8 @@ class TellingMachine(WaitingMachine):
         It is called for each event of each stream, and so looks into what it could ask.
         """
         memory, identity = self.memory, event.id
-        seen, book = memory.repeats.seen, memory.book
+        told, book = memory.repeats, memory.book
+        seen = told.fills if type(event) is Fill else told.others
         if identity in seen:
             again = self._once_more(event)
             if again is None:

@@ -43,6 +43,7 @@ def full() -> Memory:
     exchange = Exchange()
     exchange.happen("place", "a")
     memory.marks.unasked = tuple(event for event in exchange.happen("fill", "a") if isinstance(event, Fill))
+    assert memory.repeats.is_new(memory.marks.unasked[0])
     return memory
 
 
@@ -57,7 +58,9 @@ def test_the_memory_comes_back_from_json() -> None:
     assert after.book.balances == before.book.balances
     assert after.book.positions == before.book.positions
     assert after.book.closed == before.book.closed
-    assert after.repeats.ids() == before.repeats.ids()
+    assert [*after.repeats.fills] == [*before.repeats.fills] == [before.marks.unasked[0].id]
+    assert [*after.repeats.others] == [*before.repeats.others]
+    assert len(after.repeats.others) == 5
     assert after.marks == before.marks
     assert len(after.marks.unasked) == 1
     assert written(after) == written(before)
@@ -91,6 +94,7 @@ def test_what_was_told_later_can_be_taken_in() -> None:
         {**Memory().to_dict(), "closed": {"a": {**END, "more": 1}}},
         {**Memory().to_dict(), "since_ms": "yesterday"},
         {**Memory().to_dict(), "told": None},
+        {**Memory().to_dict(), "told": ["a"]},
     ],
 )
 def test_what_is_no_memory_is_refused_in_words(value: Any) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jexkit.core.ordering import Rank, Repeats, Window
-from jexkit.events import Event, Live
+from jexkit.events import Event, Fill, Live, Market, Side
 
 
 def event(time_ms: int, identity: str = "") -> Event:
@@ -17,6 +17,12 @@ def event(time_ms: int, identity: str = "") -> Event:
 
 def at(time_ms: int, first: int = 0, second: str = "0", identity: str = "") -> tuple[Event, Rank]:
     return event(time_ms, identity), (first, Decimal(second))
+
+
+FILL = Fill(
+    exchange="x", account="main", id="fill:1", time_ms=1, received_ms=1, market=Market.SPOT, symbol="BTC_USDT",
+    order_id="1", trade_id="1", side=Side.BUY, quantity=Decimal(1), price=Decimal(1),
+)  # fmt: skip
 
 
 # --- repeats ----------------------------------------------------------------------------------------------------------
@@ -31,21 +37,15 @@ def test_an_event_is_new_once() -> None:
 
 
 def test_who_puts_ids_there_himself_tidies_up_afterwards() -> None:
-    repeats = Repeats(limit=2)
+    repeats = Repeats(limit=2, of_others=1)
     for identity in "abc":
-        repeats.seen[identity] = None
-    assert repeats.ids() == ("a", "b", "c")
+        repeats.fills[identity] = repeats.others[identity] = None
     repeats.tidy_up()
-    assert repeats.ids() == ("b", "c")
+    assert ([*repeats.fills], [*repeats.others]) == (["b", "c"], ["c"])
 
 
-def test_a_window_of_no_length_holds_nothing() -> None:
-    assert not Window(0.0).holds
-    assert Window(0.25).holds
-
-
-def test_the_oldest_is_forgotten_first() -> None:
-    repeats = Repeats(limit=2)
+def test_the_oldest_is_forgotten_and_new_again() -> None:
+    repeats = Repeats(of_others=2)
     for identity in "abc":
         assert repeats.is_new(event(1, identity))
     assert not repeats.is_new(event(1, "b"))
@@ -53,9 +53,23 @@ def test_the_oldest_is_forgotten_first() -> None:
     assert repeats.is_new(event(1, "a"))
 
 
+def test_no_number_of_other_events_makes_a_fill_new_again() -> None:
+    """Nothing but its id says that it was told; in a copy of what is remembered, too, until it is forgotten there."""
+    repeats = Repeats(of_others=4)
+    assert repeats.is_new(FILL)
+    for number in range(100):
+        assert repeats.is_new(event(1, str(number)))
+    copy = repeats.copy()
+    assert not copy.is_new(FILL)
+    copy.forget(FILL)
+    assert copy.is_new(FILL)
+    assert not repeats.is_new(FILL)
+    assert (copy.fills.limit, copy.others.limit) == (65_536, 4)
+
+
 @given(st.lists(st.sampled_from("abcdef")), st.integers(1, 8))
 def test_memory_is_bounded_and_within_it_nothing_is_new_twice(identities: list[str], limit: int) -> None:
-    repeats = Repeats(limit)
+    repeats = Repeats(of_others=limit)
     kept: list[str] = []
     for identity in identities:
         assert repeats.is_new(event(1, identity)) == (identity not in kept)
@@ -64,11 +78,11 @@ def test_memory_is_bounded_and_within_it_nothing_is_new_twice(identities: list[s
 
 def test_a_few_more_are_kept_until_many_can_be_forgotten_at_once() -> None:
     """The last 32 are always known; the memory never holds more than a sixteenth beyond them."""
-    repeats = Repeats(limit=32)
+    repeats = Repeats(of_others=32)
     for number in range(200):
         assert repeats.is_new(event(1, str(number)))
-        ids = repeats.ids()
-        assert ids == tuple(str(each) for each in range(number + 1))[-len(ids) :]
+        ids = [*repeats.others]
+        assert ids == [str(each) for each in range(number + 1)][-len(ids) :]
         assert min(number + 1, 32) <= len(ids) <= 34
 
 
