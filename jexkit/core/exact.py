@@ -6,11 +6,11 @@ the program's own decimal context (precision, traps) has no influence here.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Clamped, Context, Decimal, DivisionByZero, InvalidOperation, Overflow, Rounded, Subnormal
 from typing import Annotated, Any, TypeAlias, TypeVar
 
-import attrs
 import msgspec
 
 # Wide enough for any sum or product of two amounts; results are exact, not rounded to the host's context.
@@ -132,7 +132,7 @@ def pack(record: Any) -> str:
     try:
         return _packer.encode(record).decode()
     except UnicodeEncodeError:  # half of a surrogate pair is no text, and nothing could read it back
-        return _packer.encode(_with_whole_texts(record)).decode()
+        return json.dumps(msgspec.to_builtins(record), ensure_ascii=False).encode("utf-8", "replace").decode()
 
 
 def unpack(text: bytes | str, kind: type[T]) -> T:
@@ -148,12 +148,6 @@ def _unpacker(kind: type[Any]) -> msgspec.json.Decoder[Any]:
     if kind not in _unpackers:
         _unpackers[kind] = msgspec.json.Decoder(kind)
     return _unpackers[kind]
-
-
-def _with_whole_texts(record: Any) -> Any:
-    texts = {name: value for name, value in attrs.asdict(record, recurse=False).items() if isinstance(value, str)}
-    whole = {name: value.encode("utf-8", "replace").decode() for name, value in texts.items() if type(value) is str}
-    return attrs.evolve(record, **whole)
 
 
 def decimal(value: Any) -> Decimal | None:

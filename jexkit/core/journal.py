@@ -12,7 +12,7 @@ What every journal keeps, and ``jexkit.testing.conformance.journal`` tests of ea
   finds again after a crash is one event.
 * A position never goes back but by ``rewind``. A consumer nobody has heard of stands at 0, before the first entry, so a
   new one reads from the start.
-* ``memory`` is what a stream's recovery needs, in plain JSON types. It is kept with the position that it belongs to:
+* ``memory`` is what a stream's recovery needs, as text. It is kept with the position that it belongs to:
   the memory, and the entries after that position, give the state at the moment of the crash.
 * An attempt that was begun and not finished is found by the next process, whatever ended this one.
 * ``prune`` removes what is older or more than the journal is to keep, a bounded number at a time, and never an entry
@@ -69,7 +69,7 @@ class Append:
 
     stream: str
     events: Sequence[Event]
-    memory: Any = attrs.field(default=None, repr=False)
+    memory: str | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen
@@ -77,7 +77,7 @@ class Memory:
     """What ``recall`` finds: the memory of a stream, and the last position that it has taken in."""
 
     position: int
-    value: Any = attrs.field(repr=False)
+    text: str = attrs.field(repr=False)
 
 
 @attrs.frozen
@@ -241,7 +241,7 @@ class Journal(abc.ABC):
         An acknowledgement of position 0 makes a consumer known, so that nothing that it has yet to see is pruned.
         """
 
-    def append(self, stream: str, events: Sequence[Event], memory: Any = None) -> list[Entry]:
+    def append(self, stream: str, events: Sequence[Event], memory: str | None = None) -> list[Entry]:
         """``write`` for the events of one stream."""
         return self.write([Append(stream, events, memory)])[0]
 

@@ -6,9 +6,8 @@ away: what happened meanwhile is found out and told, and nothing is told twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import TypeVar
 
 import attrs
 
@@ -21,12 +20,8 @@ from jexkit.events import (
     Event,
     Fill,
     Market,
-    OrderStatus,
     OrderUpdate,
-    Origin,
     PositionUpdate,
-    Side,
-    from_dict,
 )
 
 FORMAT = 2
@@ -73,7 +68,7 @@ class Memory:
     marks: Marks = attrs.field(factory=Marks)
 
     def take(self, event: Event) -> bool:
-        """Take in an event that was told after ``to_dict``; False if it is known already.
+        """Take in an event that was told after ``pack``; False if it is known already.
 
         ``since_ms`` stays where it is: one event says nothing of those before it. That costs the next recovery a longer
         read, and nothing else.
@@ -85,7 +80,7 @@ class Memory:
         return True
 
     def copy(self) -> Memory:
-        """As it is now: cheap to make while nothing may change it, and ``to_dict`` takes its time elsewhere."""
+        """As it is now: cheap to make while nothing may change it, and ``pack`` takes its time elsewhere."""
         marks = attrs.evolve(self.marks, read=dict(self.marks.read), symbols=dict(self.marks.symbols))
         return Memory(self.book.copy(), self.repeats.copy(), marks)
 
@@ -99,51 +94,71 @@ class Memory:
             self.marks.since_ms = min(self.marks.since_ms, *times)
             self.marks.read.clear()
 
-    def to_dict(self) -> dict[str, Any]:
-        """As plain JSON types."""
-        book, marks = self.book, self.marks
-        return {
-            "format": FORMAT,
-            "orders": _written(book.orders.values()),
-            "closed": {key: _written_end(ended) for key, ended in book.closed.items()},
-            "balances": _written(book.balances.values()),
-            "positions": _written(book.positions.values()),
-            "told": {"fills": list(self.repeats.fills), "others": list(self.repeats.others)},
-            "since_ms": marks.since_ms,
-            "not_before_ms": marks.not_before_ms,
-            "read": dict(marks.read),
-            "symbols": list(marks.symbols),
-            "unasked": _written(marks.unasked),
-        }
+    def pack(self) -> str:
+        """As text, to be kept somewhere."""
+        book, told, marks = self.book, self.repeats, self.marks
+        record = _Record(
+            format=FORMAT,
+            orders=[*book.orders.values()],
+            closed=book.closed,
+            balances=[*book.balances.values()],
+            positions=[*book.positions.values()],
+            fills=[*told.fills],
+            others=[*told.others],
+            since_ms=marks.since_ms,
+            not_before_ms=marks.not_before_ms,
+            read=marks.read,
+            symbols=[*marks.symbols],
+            unasked=[*marks.unasked],
+        )
+        return exact.pack(record)
 
     @classmethod
-    def from_dict(cls, value: Mapping[str, Any]) -> Memory:
-        """The memory that ``to_dict`` wrote. Raises ConfigurationError if ``value`` is not one of this version."""
-        if not isinstance(value, Mapping) or value.get("format") != FORMAT:
+    def unpack(cls, text: str) -> Memory:
+        """The memory that ``pack`` wrote. Raises ConfigurationError if ``text`` is not one of this version."""
+        try:
+            record = exact.unpack(text, _Record)
+        except exact.NotJson as error:
+            raise ConfigurationError(
+                f"the memory of a stream cannot be read ({error}); start without it, "
+                "and what happened since then will not be told"
+            ) from None
+        if record.format != FORMAT:
             raise ConfigurationError(
                 f"what is to be remembered is not the memory of a stream in format {FORMAT}; start without it, "
                 "and what happened since then will not be told"
             )
-        try:
-            book = Book()
-            book.orders = {order.key: order for order in _read(value["orders"], OrderUpdate)}
-            book.closed = {str(key): _read_end(ended) for key, ended in value["closed"].items()}
-            book.balances = {balance.key: balance for balance in _read(value["balances"], BalanceUpdate)}
-            book.positions = {position.key: position for position in _read(value["positions"], PositionUpdate)}
-            marks = Marks(
-                since_ms=None if value["since_ms"] is None else int(value["since_ms"]),
-                not_before_ms=int(value["not_before_ms"]),
-                read={str(place): int(time_ms) for place, time_ms in value["read"].items()},
-                symbols=dict.fromkeys(map(str, value["symbols"])),
-                unasked=tuple(_read(value["unasked"], Fill)),
-            )
-            told = value["told"]
-            return cls(book, Repeats(map(str, told["fills"]), map(str, told["others"])), marks)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ConfigurationError(
-                f"the memory of a stream cannot be read ({type(error).__name__}: {error}); start without it, "
-                "and what happened since then will not be told"
-            ) from None
+        book = Book()
+        book.orders = {order.key: order for order in record.orders}
+        book.closed = record.closed
+        book.balances = {balance.key: balance for balance in record.balances}
+        book.positions = {position.key: position for position in record.positions}
+        marks = Marks(
+            since_ms=record.since_ms,
+            not_before_ms=record.not_before_ms,
+            read=record.read,
+            symbols=dict.fromkeys(record.symbols),
+            unasked=tuple(record.unasked),
+        )
+        return cls(book, Repeats(record.fills, record.others), marks)
+
+
+@attrs.define
+class _Record:
+    """What is kept of a memory. One of another version is not read: see ``FORMAT``."""
+
+    format: int
+    orders: list[OrderUpdate]
+    closed: dict[str, Ended]
+    balances: list[BalanceUpdate]
+    positions: list[PositionUpdate]
+    fills: list[str]
+    others: list[str]
+    since_ms: int | None
+    not_before_ms: int
+    read: dict[str, int]
+    symbols: list[str]
+    unasked: list[Fill]
 
 
 def _began(event: OrderUpdate | Fill, told: Book) -> int:
@@ -157,27 +172,3 @@ def scoped_symbol(order: OrderUpdate) -> str:
     """The symbol with the family in front that the order's key begins with, where it has one: ``UM:BTCUSDT``."""
     family, colon, _ = order.key.partition(":")
     return f"{family}:{order.symbol}" if colon else order.symbol
-
-
-def _written_end(ended: Ended) -> dict[str, Any]:
-    record = attrs.asdict(ended, recurse=False)
-    return {name: str(value) if isinstance(value, Decimal) else value for name, value in record.items()}
-
-
-def _read_end(record: Mapping[str, Any]) -> Ended:
-    amounts = {name: exact.decimal(record[name]) for name in ("filled_quantity", "filled_quote", "average_price")}
-    if amounts["filled_quantity"] is None:
-        raise ValueError("an order that has ended says how much of it was filled")
-    words = {"side": Side(record["side"]), "status": OrderStatus(record["status"]), "origin": Origin(record["origin"])}
-    return Ended(**{**record, **amounts, **words, "time_ms": int(record["time_ms"])})
-
-
-def _written(events: Iterable[Event]) -> list[dict[str, Any]]:
-    return [event.to_dict() for event in events]
-
-
-def _read(records: Sequence[Mapping[str, Any]], kind: type[E]) -> list[E]:
-    events = [event for event in map(from_dict, records) if isinstance(event, kind)]
-    if len(events) != len(records):
-        raise ValueError(f"something else in the place of {kind.__name__}")
-    return events

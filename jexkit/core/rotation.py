@@ -69,9 +69,9 @@ class RotatingMachine:
         make: Callable[[], OverflowingMachine],
         schedule: Schedule,
         chance: Chance,
-        remembering: Mapping[str, Any] | None = None,
+        remembering: str | None = None,
     ) -> None:
-        """``remembering`` is what ``memory.to_dict()`` gave before: this start is then one more time away.
+        """``remembering`` is what ``memory.pack()`` gave before: this start is then one more time away.
 
         Raises ConfigurationError where it cannot be read.
         """
@@ -80,7 +80,7 @@ class RotatingMachine:
         self._chance = chance
         self._main = make()
         if remembering is not None:
-            self._main.remember(Memory.from_dict(remembering))
+            self._main.remember(Memory.unpack(remembering))
         self._beside: OverflowingMachine | None = None  # on its way to take over, or on its way out
         self._rotate_at = NEVER
         self._leave_at = NEVER

@@ -96,7 +96,7 @@ class JournaledDelivery(Delivery):
     def put(self, events: Sequence[Event]) -> None:
         if events:
             self._since_memory += len(events)
-            self._inbox.put(events, self._memory().copy().to_dict if self._is_memory_due(events) else None)
+            self._inbox.put(events, self._memory().copy().pack if self._is_memory_due(events) else None)
 
     @property
     def is_full(self) -> bool:
@@ -142,7 +142,7 @@ class JournaledDelivery(Delivery):
             self._writer.unwatch(self._stream)
             for registry in (self._own, self._common):
                 registry.unwatch(self._inbox.wake)
-            self._inbox.put([], self._memory().copy().to_dict)
+            self._inbox.put([], self._memory().copy().pack)
         super().ask_to_stop(timeout)
         self._stopping.set()
         self._inbox.wake(stopping=True)
@@ -257,7 +257,7 @@ def recalled(journal: Journal, stream: str) -> tuple[Memory | None, Book]:
     memory = Memory()
     if found is not None:
         try:
-            memory = Memory.from_dict(found.value)
+            memory = Memory.unpack(found.text)
         except ConfigurationError as error:
             logs.about(logger, stream).error("%s", error)
             return None, Book()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 
@@ -126,7 +125,7 @@ class Appender:
         for append, entries in zip(appends, written, strict=True):
             position += len(entries)
             if append.memory is not None:
-                values = (self.streams[append.stream], position, json.dumps(append.memory))
+                values = (self.streams[append.stream], position, append.memory)
                 connection.execute("INSERT OR REPLACE INTO memories VALUES (?, ?, ?)", values)
 
     def prune(self, connection: sqlite3.Connection, first_kept: int, oldest_ms: float, limit: int) -> int:
@@ -223,7 +222,7 @@ def set_position(connection: sqlite3.Connection, stream: str, consumer: str, pos
 def recall(connection: sqlite3.Connection, stream: str) -> Memory | None:
     query = "SELECT position, memory FROM memories JOIN streams ON number = stream WHERE name = ?"
     row = connection.execute(query, (stream,)).fetchone()
-    return None if row is None else Memory(row[0], json.loads(row[1]))
+    return None if row is None else Memory(row[0], row[1])
 
 
 def progress(connection: sqlite3.Connection) -> tuple[Progress, ...]:

@@ -17,10 +17,10 @@ def test_appending_and_acknowledging_are_writing() -> None:
     """A journal fills ``write``, and has both of them by that."""
     journal = MemoryJournal()
     journal.open()
-    entries = journal.append("main", fills(1, 2), {"since": 1})
+    entries = journal.append("main", fills(1, 2), "the memory")
     journal.acknowledge("main", MAIN, 1)
     assert [entry.position for entry in entries] == [1, 2]
-    assert (journal.position("main"), journal.recall("main")) == (1, Memory(2, {"since": 1}))
+    assert (journal.position("main"), journal.recall("main")) == (1, Memory(2, "the memory"))
 
 
 def test_nothing_goes_around_the_callbacks_unless_a_journal_says_so() -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import attrs
 from hypothesis import strategies as st
 
-from jexkit.core import exact
 from jexkit.core.dialect import Dialect, Places, Traces
 from jexkit.core.memory import Memory
 from jexkit.core.recovering import BEFORE_THIS, FIRST_LOOK, RecoveringMachine
@@ -367,7 +366,7 @@ class Play:
         """The process ends, and the next one begins with what this one knew."""
         self.driver.stop()
         self.told += self.driver.events
-        memory = Memory.from_dict(exact.decode(exact.encode(self.driver.machine.memory.to_dict())))
+        memory = Memory.unpack(self.driver.machine.memory.pack())
         self.driver = Driver(self.kind(self.exchange), self.driver.clock)
         self.driver.machine.remember(memory)
         self.driver.start()

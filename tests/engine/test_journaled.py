@@ -151,7 +151,7 @@ def test_an_event_is_in_the_journal_when_its_callback_runs(begin: Begin, journal
 def test_what_was_not_acknowledged_is_delivered_again(begin: Begin, journal: MemoryJournal) -> None:
     """At the next start, first, with the same ids; what was is not."""
     journal.open()
-    journal.append("main", fills(1, 4), Memory().to_dict())
+    journal.append("main", fills(1, 4), Memory().pack())
     journal.acknowledge("main", MAIN, 2)
     journal.close()
     got: list[str] = []
@@ -326,7 +326,7 @@ def test_after_a_crash_the_state_is_that_of_the_crash(begin: Begin, journal: Mem
     memory = Memory()
     memory.take(order(1))
     journal.open()
-    journal.append("main", [order(1)], memory.to_dict())
+    journal.append("main", [order(1)], memory.pack())
     journal.append("main", [order(2, key="2"), order(3, OrderStatus.FILLED)])
     journal.acknowledge("main", MAIN, 2)
     journal.close()
@@ -343,7 +343,7 @@ def test_a_memory_that_cannot_be_read_is_said(
 ) -> None:
     """The stream starts without it."""
     journal.open()
-    journal.append("main", fills(1, 1), {"format": "of tomorrow"})
+    journal.append("main", fills(1, 1), '{"format": "of tomorrow"}')
     journal.close()
     stage = begin()
     assert stage.recalled is None

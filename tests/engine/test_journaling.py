@@ -128,11 +128,11 @@ def test_acknowledgements_are_written_without_company(writer: Writer, journal: W
 
 def test_a_memory_is_written_with_its_events(writer: Writer, journal: Watched) -> None:
     told = Told()
-    writer.append("main", fills(1, 2), told, memory=lambda: {"since_ms": 1})
+    writer.append("main", fills(1, 2), told, memory=lambda: "the memory")
     assert told.came.wait(PATIENCE)
     memory = journal.recall("main")
     assert memory is not None
-    assert (memory.position, memory.value) == (2, {"since_ms": 1})
+    assert (memory.position, memory.text) == (2, "the memory")
 
 
 def test_a_journal_that_cannot_be_written_is_tried_again(

@@ -648,7 +648,7 @@ def test_files_that_are_deleted_while_they_are_used_come_back(
     journal: SqliteJournal, path: Path, endings: tuple[str, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
     """With all that was in them; it is said, and there is one writer as before."""
-    journal.append("main", fills(1, 3), {"since_ms": 1})
+    journal.append("main", fills(1, 3), "the memory")
     journal.acknowledge("main", MAIN, 2)
     for ending in endings:
         Path(f"{path}{ending}").unlink()

@@ -9,7 +9,6 @@ cannot undo this: an acknowledgement is a row that only one of their transaction
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -95,7 +94,7 @@ class DjangoJournal(Journal):
                 written.append(rows.append(self.using, append, last))
                 last += len(written[-1])
                 if append.memory is not None:
-                    rows.remember(self.using, append.stream, last, json.dumps(append.memory))
+                    rows.remember(self.using, append.stream, last, append.memory)
             if last != first:
                 JournalHead.objects.using(self.using).filter(pk=1).update(last=last)
             for (stream, consumer), position in (acknowledgements or {}).items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -84,7 +83,7 @@ def remember(alias: str, stream: str, position: int, value: str) -> None:
 
 def recall(alias: str, stream: str) -> Memory | None:
     row = JournalMemory.objects.using(alias).filter(stream=stream).first()
-    return None if row is None else Memory(row.position, json.loads(row.value))
+    return None if row is None else Memory(row.position, row.value)
 
 
 # --- consumers --------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 import attrs
 import pytest
 
-from jexkit.core.journal import MAIN, Append, Attempt, DeadLetter, Entry, Journal
+from jexkit.core.journal import MAIN, Append, Attempt, DeadLetter, Entry, Journal, Memory
 from jexkit.errors import ConfigurationError, JournalTaken, UnknownEntry, UsageError
 from jexkit.events import (
     TYPES,
@@ -192,14 +192,14 @@ class JournalConformance:
 
     def test_it_is_there_after_reopening(self, journal: Journal, make: Make) -> None:
         """Entries, positions, memories, dead letters, ids; and the numbering goes on."""
-        (first, *_) = journal.append("main", fills(1, 3), {"since": 5, "orders": ["é"]})
+        (first, *_) = journal.append("main", fills(1, 3), "é")
         journal.acknowledge("main", MAIN, 2)
         journal.set_aside(letter(first))
         again = self.reopened(journal, make)
         try:
             assert events_of(again.read()) == fills(1, 3)
             assert again.position("main") == 2
-            assert again.recall("main") is not None
+            assert again.recall("main") == Memory(3, "é")
             assert [found.entry for found in again.dead_letters()] == [first]
             assert positions_of(again.append("main", fills(3, 4))) == [4]
         finally:
@@ -304,15 +304,15 @@ class JournalConformance:
     def test_a_memory_is_kept_with_its_position(self, journal: Journal) -> None:
         """The last one, also where no event came with it or the only one was refused."""
         assert journal.recall("main") is None
-        journal.append("main", fills(1, 2), {"since_ms": 1})
+        journal.append("main", fills(1, 2), '{"since_ms": 1}')
         journal.append("main", fills(3, 4))
         memory = journal.recall("main")
         assert memory is not None
-        assert (memory.position, memory.value) == (2, {"since_ms": 1})
-        journal.append("main", fills(4, 4), {"since_ms": 2, "text": "é", "none": None, "list": [1.5, True]})
+        assert (memory.position, memory.text) == (2, '{"since_ms": 1}')
+        journal.append("main", fills(4, 4), '{"text": "é\\n\\u0000", "list": []}')
         memory = journal.recall("main")
         assert memory is not None
-        assert (memory.position, memory.value) == (4, {"since_ms": 2, "text": "é", "none": None, "list": [1.5, True]})
+        assert (memory.position, memory.text) == (4, '{"text": "é\\n\\u0000", "list": []}')
 
     # --- what is kept -----------------------------------------------------------------------------------------------
 
@@ -355,7 +355,7 @@ class JournalConformance:
         """The entries after it are part of the state that it stands for."""
         journal = make(keep_days=1)
         journal.open()
-        journal.append("main", fills(1, 2), {})
+        journal.append("main", fills(1, 2), "{}")
         journal.append("main", fills(3, 4))
         journal.acknowledge("main", MAIN, 4)
         journal.prune(LONG_AGO)
@@ -498,11 +498,11 @@ class JournalConformance:
         """From another object for the same place, which nobody opened."""
         reader = make() if self.is_durable else journal
         for number in range(1, 4):
-            journal.append("main", fills(number, number), {"number": number})
+            journal.append("main", fills(number, number), f"the {number}")
             assert positions_of(reader.read(number - 1)) == [number]
         memory = reader.recall("main")
         assert memory is not None
-        assert memory.value == {"number": 3}
+        assert memory.text == "the 3"
         reader.close()
 
     def test_threads_may_use_it_at_once(self, journal: Journal) -> None:
