@@ -6,6 +6,7 @@ used so far in a header. May touch: the clock.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -101,5 +102,5 @@ class Weights:
         return Refused(Answer({"code": -1003, "msg": text}, status=418, headers=self._retry_after(wait)))
 
     def _retry_after(self, wait: float) -> dict[str, str]:
-        real_seconds = int(wait / self._clock.speed) + 1
+        real_seconds = math.ceil(wait / self._clock.speed)
         return {"Retry-After": str(real_seconds)} if self._rules.retry_after else {}

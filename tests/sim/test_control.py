@@ -78,7 +78,7 @@ def test_the_process_prints_one_line_and_ends_with_its_input() -> None:
         assert process.stdout is not None
         told = json.loads(process.stdout.readline())
         assert requests.get(f"{told['control_url']}/state", timeout=30).json()["seed"] == 9
-        rest, _ = process.communicate(timeout=20)
+        rest, _ = process.communicate(timeout=60)
     assert (process.returncode, rest) == (0, "")
     assert set(told["exchanges"]["binance_pm"]["accounts"]) == {"main", "x"}
     assert "[accounts.binance]" in told["toml"]

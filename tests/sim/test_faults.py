@@ -92,12 +92,12 @@ def test_an_answer_that_is_lost_was_carried_out(sim: Simulator) -> None:
     assert account.counters["listen_keys_created"] == 1
 
 
-def test_a_ban_tells_its_end_and_ends(sim: Simulator) -> None:
+def test_a_ban_tells_its_end_and_ends(sim: Simulator, stopped_ms: int) -> None:
     sim.break_("binance_pm", "rest_banned", ban=60)
     answer = requests.get(f"{sim.binance_pm.rest_url}/papi/v1/ping", timeout=30)
     assert answer.status_code == 418
     until_ms = int(answer.json()["msg"].partition("banned until ")[2][:13])
-    assert 50_000 < until_ms - sim.clock.now_ms() <= 60_000
+    assert until_ms == stopped_ms + 60_000
     assert "Retry-After" not in answer.headers
 
 
@@ -112,7 +112,7 @@ def test_a_ban_of_jex_tells_the_seconds_too(sim: Simulator) -> None:
 def test_handshakes_are_refused(sim: Simulator) -> None:
     sim.break_("poloniex", "refuse_handshake", status=403, retry_after=9)
     answer = requests.get(
-        sim.poloniex.ws_url.replace("ws:", "http:"), headers={"Upgrade": "websocket", "User-Agent": "x"}, timeout=5
+        sim.poloniex.ws_url.replace("ws:", "http:"), headers={"Upgrade": "websocket", "User-Agent": "x"}, timeout=30
     )
     assert (answer.status_code, answer.headers["Retry-After"]) == (403, "9")
     with private(sim) as ear:

@@ -6,7 +6,6 @@ REST under `rest_url` (`/papi/v1/...`), websockets under `ws_url`, which ends in
 # ruff: noqa: ARG002 - the hooks name what every venue gets
 from __future__ import annotations
 
-import time
 from decimal import Decimal
 from typing import ClassVar
 
@@ -225,7 +224,7 @@ class BinancePm(Venue[BinanceAccount]):
 
     def _is_too_fast(self, connection: Connection) -> bool:
         heard_at: list[float] = connection.native["listener"].heard_at
-        heard_at.append(time.monotonic())
+        heard_at.append(self.clock.monotonic())
         del heard_at[: -self.rules.messages_per_second - 1]
         return len(heard_at) > self.rules.messages_per_second and heard_at[-1] - heard_at[0] < 1.0
 

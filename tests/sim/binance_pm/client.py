@@ -40,8 +40,9 @@ class Client:
         return requests.request(method, url, params=params, headers=self.headers, timeout=WAIT)
 
     def signed(self, method: str, path: str, **params: Any) -> requests.Response:
-        """A signed request, everything in the query."""
-        sent = {**params, "timestamp": params.get("timestamp", now_ms())}
+        """A signed request, everything in the query but what is None. It may be on its way for the longest window."""
+        wanted = {"recvWindow": 60_000, **params, "timestamp": params.get("timestamp", now_ms())}
+        sent = {key: value for key, value in wanted.items() if value is not None}
         query = "&".join(f"{name}={value}" for name, value in sent.items())
         url = f"{self.venue.rest_url}{path}?{query}&signature={signature(self.account.secret_key, query)}"
         return requests.request(method, url, headers=self.headers, timeout=WAIT)

@@ -36,8 +36,9 @@ class Client:
         return requests.request(method, url, params=params, headers=self.headers, timeout=WAIT)
 
     def signed(self, method: str, name: str, *, secret: str | None = None, **params: Any) -> requests.Response:
-        """A signed request, everything in the query."""
-        sent = {**params, "timestamp": params.get("timestamp", now_ms())}
+        """A signed request, everything in the query but what is None. It may be on its way for the longest window."""
+        wanted = {"recvWindow": 60_000, **params, "timestamp": params.get("timestamp", now_ms())}
+        sent = {key: value for key, value in wanted.items() if value is not None}
         query = "&".join(f"{key}={quote(str(value))}" for key, value in sent.items())
         key = (secret or self.account.secret_key).encode()
         signature = hmac.new(key, query.encode(), hashlib.sha256).hexdigest()

@@ -9,7 +9,7 @@ from jexkit.sim import Simulator
 from jexkit.sim.calls import Call
 from jexkit.sim.jex import Jex
 from jexkit.sim.signed_query import is_hmac, signed_bytes
-from tests.sim.jex.client import WAIT, Client, now_ms
+from tests.sim.jex.client import WAIT, Client
 
 SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
 
@@ -28,11 +28,11 @@ def test_a_revoked_key_is_unknown(client: Client) -> None:
     assert client.code("account") == (401, -2015)
 
 
-def test_wrong_signatures_and_times(client: Client) -> None:
+def test_wrong_signatures_and_times(client: Client, stopped_ms: int) -> None:
     """-1022 and -1021; -1102 if there is no signature at all."""
-    assert client.code("account", secret="other") == (400, -1022)
-    assert client.code("account", timestamp=now_ms() - 6000) == (400, -1021)
-    assert client.code("account", timestamp=now_ms() + 2000) == (400, -1021)
+    assert client.code("account", secret="other", timestamp=stopped_ms) == (400, -1022)
+    for window, offset in ((None, -5001), (10_000, -10_001), (None, 1000)):
+        assert client.code("account", recvWindow=window, timestamp=stopped_ms + offset) == (400, -1021)
     assert client.plain("GET", "account").json()["code"] == -1102
 
 
