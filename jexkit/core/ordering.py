@@ -58,7 +58,7 @@ class Ids(dict[str, None]):
     """The last ``limit`` ids, the oldest first, and up to a sixteenth more until it tidies up."""
 
     def __init__(self, ids: Iterable[str], limit: int) -> None:
-        super().__init__(dict.fromkeys(ids))
+        super().__init__(ids if isinstance(ids, Ids) else dict.fromkeys(ids))
         self.limit = limit
         self._most = limit + limit // 16
 

@@ -30,7 +30,7 @@ logger = logs.of(__name__)
 MOST_HANDED = 10_000  # events of one stream on their way to the disk
 HOLD_UP_AT, GO_ON_AT = 0.8, 0.5  # parts of those at which the reader waits for the disk, and goes on
 REMEMBER_EVERY = 300.0  # seconds of a stream that tells something
-REMEMBER_AFTER, AT_LEAST = 20_000, 1_000  # events; as many as the journal is to keep, within these
+REMEMBER_AFTER, AT_LEAST = 50_000, 1_000  # events; as many as the journal is to keep, within these
 LOOK_EVERY = 0.05  # seconds between two looks for events on their way to the disk, where they are waited for
 TRY_AGAIN = 1.0  # seconds after a journal that could not be read
 

@@ -72,25 +72,16 @@ class Appender:
         """Insert as if all were news, which they nearly always are; None, and nothing done, if one is not."""
         position = self.last
         written: list[list[Entry]] = []
-        values: list[object] = []
+        rows: list[tuple[int, Entry]] = []
         for append, news in zip(appends, events, strict=True):
             number = self.streams[append.stream]
             entries = [Entry(position + place, event) for place, event in enumerate(news, 1)]
             position += len(news)
             written.append(entries)
-            for entry in entries:
-                event = entry.event
-                values += (
-                    entry.position,
-                    number,
-                    event.id,
-                    type(event).__name__,
-                    event.received_ms,
-                    write_event(event),
-                )
+            rows += [(number, entry) for entry in entries]
         connection.execute("SAVEPOINT news")
         try:
-            _insert_rows(connection, values)
+            _insert_rows(connection, rows)
         except sqlite3.IntegrityError:
             connection.execute("ROLLBACK TO news")
             return None
@@ -141,13 +132,22 @@ class Appender:
         return removed
 
 
-def _insert_rows(connection: sqlite3.Connection, values: list[object]) -> None:
-    """The values of one row after the other."""
-    start, width = 0, 6
+def _insert_rows(connection: sqlite3.Connection, rows: Sequence[tuple[int, Entry]]) -> None:
+    """The entries, each with the number of its stream.
+
+    An event becomes text just before it is inserted: the texts of all of them would not stay in the processor's cache
+    until it is their turn.
+    """
+    start = 0
     for size, statement in INSERTS.items():
-        while len(values) - start >= size * width:
-            connection.execute(statement, values[start : start + size * width])
-            start += size * width
+        while len(rows) - start >= size:
+            values: list[object] = []
+            for number, entry in rows[start : start + size]:
+                event = entry.event
+                text = write_event(event)
+                values += (entry.position, number, event.id, type(event).__name__, event.received_ms, text)
+            connection.execute(statement, values)
+            start += size
 
 
 def _known_ids(connection: sqlite3.Connection, number: int, ids: Sequence[str]) -> set[str]:
