@@ -43,8 +43,12 @@ def account_update(message: names.AccountMessage, receipt: Receipt, rows: Rows) 
 
     def balance(row: names.BalanceRow) -> Event:
         # "Balance change except PnL and commission": zero for a trade, although the balance did change.
-        change, total = amounts[row.change] or None, needed_amount(row, "total")
-        return futures_balance(family, needed(row, "asset"), total, receipt, time_ms, change, reason)
+        asset, total = row.asset, amounts[row.total]
+        if not asset:
+            raise missing(row, "asset")
+        if total is None:
+            raise missing_amount(row, "total")
+        return futures_balance(family, asset, total, receipt, time_ms, amounts[row.change] or None, reason)
 
     def one_position(row: names.PositionRow) -> Event:
         return position_in(row, family, receipt, time_ms, reason)
@@ -125,7 +129,7 @@ def position_in(
     draft.leverage = amounts[row.leverage] if row.leverage else None
     draft.reason = reason
     draft.time_ms = moment = time_ms or receipt.received_ms
-    draft.id = f"position:{key}:{moment}:{plain(quantity)}:{spelled[row.entry_price]}"
+    draft.id = f"position:{key}:{moment}:{spelled[row.quantity]}:{spelled[row.entry_price]}"
     draft.__class__ = PositionUpdate
     told: PositionUpdate = draft
     return told

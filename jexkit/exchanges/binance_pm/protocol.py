@@ -63,8 +63,7 @@ class Session(ListenKeyMachine):
     def _events(self, message: Any, receipt: Receipt) -> list[Event]:
         return wire.read(message, receipt)
 
-    def _events_in(self, text: str, receipt: Receipt) -> list[Event] | None:
-        return wire.read_text(text, receipt)
+    _events_in = staticmethod(wire.read_text)
 
     def _is_numbered(self, event: Event) -> bool:
         """Margin balances are ("U", the update id). What UM and CM tell has times alone, and orders can be amended."""

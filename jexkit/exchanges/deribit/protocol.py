@@ -216,8 +216,7 @@ class Session(OverflowingMachine):
 
     # --- what comes in ----------------------------------------------------------------------------------------------
 
-    def _events_in(self, text: str, receipt: Receipt) -> list[Event] | None:
-        return wire.read_text(text, receipt)
+    _events_in = staticmethod(wire.read_text)
 
     def _read(self, text: str, now: Now) -> Outputs:
         try:

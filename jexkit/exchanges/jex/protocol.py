@@ -61,8 +61,7 @@ class Session(ListenKeyMachine):
     def _events(self, message: Any, receipt: Receipt) -> list[Event]:
         return wire.read(message, receipt)
 
-    def _events_in(self, text: str, receipt: Receipt) -> list[Event] | None:
-        return wire.read_text(text, receipt)
+    _events_in = staticmethod(wire.read_text)
 
     def _take(self, events: Sequence[Event], now: Now) -> Outputs:
         if not self._window.holds:
