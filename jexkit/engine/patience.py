@@ -34,6 +34,8 @@ class Patience:
     def __exit__(self, *exc: object) -> None:
         _here.patience = None
         self._timer.cancel()
+        if self._timer.is_alive():
+            self._timer.join()  # it ends at once; whoever counts threads after a stop must find none of ours
 
     def watch(self, sock: socket.socket | None) -> None:
         """The call uses this socket now."""

@@ -40,10 +40,9 @@ def test_a_socket_that_comes_too_late_is_cut_at_once(pair: tuple[socket.socket, 
 
 
 def test_a_call_in_time_is_left_alone(pair: tuple[socket.socket, socket.socket]) -> None:
-    """Afterwards, too; and its thread ends."""
+    """Afterwards, too; and its thread has ended with it."""
     with Patience(60.0) as patience:
         patience.watch(pair[0])
-    patience._timer.join(PATIENCE)
     assert not patience._timer.is_alive()
     assert not patience.is_over
     pair[1].send(b"x")
