@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from jexkit.accounts import Jex
-from tests.engine.servers import Proxy, Script, Server
+from tests.engine.servers import PATIENCE, Proxy, Script, Server
 
 SECRET = "s" * 64
 PROXY_PASSWORD = "pr0xy-passw0rd"
@@ -34,11 +34,20 @@ def serve() -> Iterator[Callable[..., Server]]:
 
 @pytest.fixture
 def account() -> Callable[..., Jex]:
-    """An account that points where the test wants it; impatient, so that a test of patience is short."""
+    """An account that points where the test wants it, as patient as the tests are: one of impatience says so."""
 
     def make(server: Server | None = None, **settings: Any) -> Jex:
         urls = {"rest_url": server.http_url, "ws_url": server.ws_url} if server is not None else {}
-        return Jex(**{"api_key": "k" * 64, "secret_key": SECRET, "read_timeout": 5.0, **urls, **settings})
+        return Jex(
+            **{
+                "api_key": "k" * 64,
+                "secret_key": SECRET,
+                "read_timeout": PATIENCE,
+                "connect_timeout": PATIENCE,
+                **urls,
+                **settings,
+            }
+        )
 
     return make
 

@@ -484,11 +484,13 @@ class Ended:
 
     def __init__(self) -> None:
         self.ends = 0
+        self.has_ended = threading.Event()
 
     def offer(self, event: Event) -> None: ...
 
     def end(self) -> None:
         self.ends += 1
+        self.has_ended.set()
 
 
 def test_listeners_are_told_of_the_end(start: Start) -> None:
@@ -499,6 +501,7 @@ def test_listeners_are_told_of_the_end(start: Start) -> None:
     second.listen(lost)
     assert first.stop(PATIENCE)
     second.put([Lost(error="AuthenticationError", detail="", **about())])
+    assert lost.has_ended.wait(PATIENCE)
     flush(second)
     assert (stopped.ends, lost.ends) == (1, 1)
     first.listen(late)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -88,6 +89,18 @@ def process(path: Path) -> Iterator[Callable[..., Process]]:
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
+
+
+def read(path: Path) -> dict[str, Any]:
+    """What the lock says of its holder."""
+    found: dict[str, Any] = json.loads(path.with_name("jexkit.lock.holder").read_text())
+    return found
+
+
+def rewrite(path: Path, **change: Any) -> None:
+    """Have it say something else; in one write, as the holder does."""
+    with path.with_name("jexkit.lock.holder").open("r+b", buffering=0) as file:
+        file.write(json.dumps({**read(path), **change}).ljust(4096).encode())
 
 
 def test_one_holds_it_and_the_others_do_not(path: Path, clock: ManualClock) -> None:
@@ -181,12 +194,12 @@ def test_a_holder_that_hangs_is_replaced_after_its_lease_and_steps_down(
     while not lock.acquire():
         os.sched_yield()
     assert third.acquire() == "False"
-    assert json.loads(path.with_name("jexkit.lock.holder").read_text())["is_locked"] is False
+    assert read(path)["is_locked"] is False
     assert lock.renew()
     hanging.signal(signal.SIGCONT)
     assert hanging.renew() == "False"
     assert lock.renew()
-    assert json.loads(path.with_name("jexkit.lock.holder").read_text())["is_locked"] is True
+    assert read(path)["is_locked"] is True
     assert (hanging.acquire(), third.acquire()) == ("False", "False")
     lock.release()
     assert hanging.acquire() == "True"
@@ -209,20 +222,29 @@ def test_a_dead_hanging_holder_does_not_make_its_follower_look_dead(
 
 
 def test_a_holder_that_hangs_is_killed_where_that_is_wanted(
-    path: Path, process: Callable[..., Process], caplog: pytest.LogCaptureFixture
+    path: Path,
+    process: Callable[..., Process],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """After its lease, and said; then nobody is there from whom anything has to be taken by force."""
-    hanging, lock = process(lease=1), FileLock(path, kill_hung=True)
+    monkeypatch.setattr("jexkit.engine.hung.WITHIN", WITHIN)
+    hanging, lock = process(lease=3600), FileLock(path, kill_hung=True)
     assert hanging.acquire() == "True"
-    assert not lock.acquire()
     hanging.signal(signal.SIGSTOP)
-    while not lock.acquire():
-        os.sched_yield()
+    assert not lock.acquire()
+    renewed = read(path)["renewed"]
+    rewrite(path, renewed=renewed - 3601)
+    assert lock.acquire()
     assert hanging._popen.wait(WITHIN) == -signal.SIGKILL
     assert not lock.has_superseded
     (record,) = caplog.records
     assert record.levelname == "WARNING"
-    assert f"process {hanging.pid} held the lock {path}, had not renewed it for 1." in record.getMessage()
+    said = re.search(
+        rf"process {hanging.pid} held the lock {path}, had not renewed it for (\S+) s,", record.getMessage()
+    )
+    assert said is not None
+    assert float(said[1]) >= 3601
     lock.release()
 
 
@@ -233,12 +255,8 @@ def test_a_process_that_may_be_another_one_is_not_killed(
     """Its number was given again, or it belongs to another host: it lives, and the lock is taken without."""
     hanging, lock = process(lease=1), FileLock(path, kill_hung=True)
     assert hanging.acquire() == "True"
-    holder = path.with_name("jexkit.lock.holder")
     hanging.signal(signal.SIGSTOP)
-    with holder.open("r+") as file:
-        record = {**json.load(file), **change}
-        file.seek(0)
-        file.write(json.dumps(record).ljust(4096))
+    rewrite(path, **change)
     while not lock.acquire():
         os.sched_yield()
     assert lock.has_superseded

@@ -20,7 +20,7 @@ from jexkit.engine import http
 from jexkit.engine.http import HttpClient
 from jexkit.errors import ProtocolError, TransportError, UnknownOutcome
 from tests.engine.conftest import PROXY_PASSWORD
-from tests.engine.servers import PATIENCE, Peer, Proxy, Server
+from tests.engine.servers import PATIENCE, Peer, Proxy, Server, nobody
 
 Serve = Callable[..., Server]
 Client = Callable[..., HttpClient]
@@ -183,10 +183,8 @@ def check(error: TransportError) -> None:
 
 def test_nobody_listens(client: Client, serve: Serve) -> None:
     """Nothing was sent, and the error says so."""
-    server = serve(answering())
-    server.stop()
-    with pytest.raises(TransportError, match="could not be reached") as caught:
-        client(server).send(get(server))
+    with nobody() as port, pytest.raises(TransportError, match="could not be reached") as caught:
+        client(serve(answering())).send(HttpRequest("GET", f"http://127.0.0.1:{port}{SIGNED}"))
     assert type(caught.value) is TransportError
     check(caught.value)
 

@@ -15,6 +15,12 @@ from jexkit.engine import hung
 WITHIN = 30.0
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may take its time to end a process."""
+    monkeypatch.setattr(hung, "WITHIN", WITHIN)
+
+
 @pytest.fixture
 def process() -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-c", "import signal; print(flush=True); signal.pause()"]

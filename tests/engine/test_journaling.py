@@ -172,6 +172,9 @@ def test_settling_says_why_it_cannot_be(writer: Writer, journal: Watched, monkey
     """A stream must not start on a journal that does not hold what it is to begin with."""
     monkeypatch.setattr("jexkit.engine.journaling.SETTLE_WITHIN", 0.05)
     journal.failures = [JournalFull("no room on the disk")] * 1_000
+    writer.append("main", fills(1, 1), Told())
+    for _ in range(2):  # at the second attempt the writer knows what was wrong with the first
+        assert journal.begun.acquire(timeout=PATIENCE)
     with pytest.raises(JournalError, match="cannot be written: no room on the disk"):
         writer.settle("main")
     journal.failures.clear()

@@ -82,6 +82,14 @@ class FakeConductor:
     def wait_fact(self, fact: str) -> None:
         self.wait_for(lambda: any(each.startswith(fact) for each in self.facts))
 
+    def wait_free(self) -> None:
+        """Until the reader that has reported the end of its connection is through with it, and waits for another.
+
+        It looks at the time once on its way there, and again and again while it waits.
+        """
+        looks = self.looks
+        self.wait_for(lambda: self.looks >= looks + 2)
+
 
 @pytest.fixture
 def conductor() -> FakeConductor:
@@ -143,6 +151,7 @@ def test_a_refusal_is_reported_and_the_thread_goes_on(
     readers = start(server)
     readers.open(Open(1, refusing.ws_url))
     conductor.wait_fact("refused 1 ExchangeDown")
+    conductor.wait_free()
     readers.open(Open(2, server.ws_url))
     conductor.wait_fact("text 2 hello")
     assert ours() == ["jexkit-t-reader"]
@@ -249,6 +258,7 @@ def test_a_fault_of_ours_does_not_end_the_thread(
     readers.open(Open(1, server.ws_url))
     conductor.wait_fact("closed 1 broken")
     assert "ZeroDivisionError" in caplog.text
+    conductor.wait_free()
     readers.open(Open(2, server.ws_url))
     conductor.wait_fact("text 2 hello")
     assert len(ours()) == 1

@@ -16,7 +16,7 @@ from jexkit.engine import transport as transport_module
 from jexkit.engine.transport import BAN_WAIT, FIREWALL_WAIT, Kind, Received, Transport
 from jexkit.errors import Banned, ExchangeDown, JexkitError, RateLimited, TransportError
 from tests.engine.conftest import PROXY_PASSWORD
-from tests.engine.servers import BINARY, CLOSE, PATIENCE, PING, PONG, TEXT, Peer, Proxy, Server, frame
+from tests.engine.servers import BINARY, CLOSE, PATIENCE, PING, PONG, TEXT, Peer, Proxy, Server, frame, nobody
 
 Serve = Callable[..., Server]
 MakeAccount = Callable[..., Jex]
@@ -139,11 +139,10 @@ def test_a_server_that_is_no_websocket_server(serve: Serve, connect: Callable[..
 
 
 def test_nobody_listens(account: MakeAccount) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port = unused.getsockname()[1]
-    transport = Transport(account(), f"ws://127.0.0.1:{port}/ws/{KEY}", {})
-    with pytest.raises(TransportError, match="refused") as caught:
-        transport.connect()
+    with nobody() as port:
+        transport = Transport(account(), f"ws://127.0.0.1:{port}/ws/{KEY}", {})
+        with pytest.raises(TransportError, match="refused") as caught:
+            transport.connect()
     assert KEY not in str(caught.value)
 
 
@@ -247,11 +246,11 @@ def test_a_timeout_inside_a_frame_loses_nothing(serve: Serve, connect: Callable[
 
 def test_during_a_burst_the_wait_is_only_made_shorter(serve: Serve, connect: Callable[..., Transport]) -> None:
     """And anything else than messages, an end of the wait as well, lets it be set again."""
-    go_on = threading.Semaphore(0)
+    go_on, is_over = threading.Semaphore(0), threading.Event()
 
     def script(peer: Peer) -> None:
         peer.accept()
-        while go_on.acquire(timeout=PATIENCE):
+        while go_on.acquire(timeout=PATIENCE) and not is_over.is_set():
             peer.frame(TEXT, "{}")
 
     transport = connect(serve(script))
@@ -273,6 +272,8 @@ def test_during_a_burst_the_wait_is_only_made_shorter(serve: Serve, connect: Cal
     assert transport.receive(0.02) is None
     assert receive(PATIENCE)
     assert waits == [PATIENCE, PATIENCE / 2, 0.02, PATIENCE]
+    is_over.set()
+    go_on.release()
 
 
 def test_fragments_are_one_message(serve: Serve, connect: Callable[..., Transport]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from jexkit.engine.patience import Patience
 from jexkit.engine.tunnel import LARGEST_ANSWER, ProxyRefused, through
-from tests.engine.servers import PATIENCE, Peer, Server
+from tests.engine.servers import PATIENCE, Peer, Server, nobody
 
 Serve = Callable[..., Server]
 
@@ -72,11 +72,9 @@ def test_an_answer_that_is_none(serve: Serve, answer: bytes) -> None:
         through(urlsplit(f"http://127.0.0.1:{serve(proxy).port}"), "exchange.example", 443, PATIENCE)
 
 
-def test_nobody_is_there(serve: Serve) -> None:
-    server = serve(lambda peer: peer.wait_gone())
-    server.stop()
-    with pytest.raises(ProxyRefused):
-        through(urlsplit(f"http://127.0.0.1:{server.port}"), "exchange.example", 443, PATIENCE)
+def test_nobody_is_there() -> None:
+    with nobody() as port, pytest.raises(ProxyRefused):
+        through(urlsplit(f"http://127.0.0.1:{port}"), "exchange.example", 443, PATIENCE)
 
 
 def test_whoever_bounds_the_call_can_end_it(serve: Serve) -> None:
