@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import queue
@@ -29,13 +30,17 @@ from jexkit import (
     UsageError,
 )
 from jexkit.core.lock import Lock
+from jexkit.engine.conductor import Conductor
 from jexkit.testing import simulated
 from tests.cli.commands import WITHIN, Program
 
 pytest.importorskip("aiohttp", reason="the simulator needs the extra sim")
 
+LEASE = 60.0  # seconds; where no holder hangs none may seem to, on whatever machine
+SHORT_LEASE = 10.0  # where one hangs; longer than a busy machine stands still
+
 PROGRAM = """
-import json, logging, os, signal, sys, time
+import json, logging, os, signal, sys, threading, time
 
 def say(what, **more):
     sys.stdout.write(json.dumps({"what": what, **more}) + "\\n")
@@ -50,7 +55,15 @@ from jexkit.accounts import ACCOUNTS
 logging.basicConfig(format="%(levelname)s %(message)s")
 
 description = json.loads(os.environ["JEXKIT_TEST_ACCOUNT"])
-lock = jexkit.FileLock(os.environ["JEXKIT_TEST_LOCK"], lease=5.0, kill_hung=bool(os.environ["JEXKIT_TEST_KILL"]))
+looking = threading.Lock()  # held while the lock is renewed
+
+class Lock(jexkit.FileLock):
+    def renew(self):
+        with looking:
+            return super().renew()
+
+lease, kill_hung = float(os.environ["JEXKIT_TEST_LEASE"]), bool(os.environ["JEXKIT_TEST_KILL"])
+lock = Lock(os.environ["JEXKIT_TEST_LOCK"], lease=lease, kill_hung=kill_hung)
 manager = jexkit.StreamManager(lock=lock, journal=os.environ.get("JEXKIT_TEST_JOURNAL"))
 stream = manager.add(ACCOUNTS[description.pop("exchange")](**description), "desk")
 stream.on(jexkit.Live, lambda live: say("live"))
@@ -70,7 +83,8 @@ def stop_in_a_write(*_):
 
     def stopping(self, connection, appends, acknowledgements):
         written = write(self, connection, appends, acknowledgements)
-        os.kill(os.getpid(), signal.SIGSTOP)
+        with looking:  # one that was stopped while it renews would keep the lock's file from everybody as well
+            os.kill(os.getpid(), signal.SIGSTOP)
         return written
 
     Appender.write = stopping
@@ -104,12 +118,13 @@ class Follower(Program):
             self.signal(signal.SIGUSR1)
             state = self.expect("state")["state"]
 
-    def hang(self, journal: Path) -> None:
-        """Stop it, outside a write to the journal: in the midst of one it would keep the file from anybody."""
+    def hang(self, folder: Path) -> None:
+        """Stop it, outside a write to the journal or the lock: in the midst of one it would keep it from anybody."""
+        journal = folder / "jexkit.db"
         while True:
             self.signal(signal.SIGSTOP)
             os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOWAIT)
-            if not journal.exists() or can_be_written(journal):
+            if can_be_locked(folder / "jexkit.lock") and (not journal.exists() or can_be_written(journal)):
                 return
             self.signal(signal.SIGCONT)
 
@@ -124,6 +139,15 @@ def can_be_written(journal: Path) -> bool:
         return True
 
 
+def can_be_locked(path: Path) -> bool:
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
 @pytest.fixture
 def desk(simulator: Any) -> Any:
     return simulator.poloniex.account("desk")
@@ -135,11 +159,12 @@ def follower(desk: Any, tmp_path: Path) -> Iterator[Callable[..., Follower]]:
     addresses = {"exchange": venue.exchange, "rest_url": venue.rest_url, "ws_url": venue.ws_url}
     started: list[Follower] = []
 
-    def start(*, journal: bool = False, slow: float = 0.05, kill_hung: bool = False) -> Follower:
+    def start(*, journal: bool = False, slow: float = 0.05, kill_hung: bool = False, lease: float = LEASE) -> Follower:
         variables = {
             "JEXKIT_TEST_ACCOUNT": json.dumps({**addresses, **desk.credentials(), **desk.extra_settings()}),
             "JEXKIT_TEST_LOCK": str(tmp_path / "jexkit.lock"),
             "JEXKIT_TEST_SLOW": str(slow),
+            "JEXKIT_TEST_LEASE": str(lease),
             "JEXKIT_TEST_KILL": "yes" if kill_hung else "",
         }
         more = {"JEXKIT_TEST_JOURNAL": str(tmp_path / "jexkit.db")} if journal else {}
@@ -186,15 +211,15 @@ def test_a_holder_that_hangs_is_replaced_and_steps_down_when_it_wakes(
     desk: Any, follower: Callable[..., Follower], tmp_path: Path, journal: bool
 ) -> None:
     """What it had queued it does not deliver any more; it says so, stands by, and takes its turn again later."""
-    first = follower(journal=journal, slow=3.0)
+    first = follower(journal=journal, slow=0.8 * SHORT_LEASE, lease=SHORT_LEASE)
     first.until("live")
-    second = follower(journal=journal)
+    second = follower(journal=journal, lease=SHORT_LEASE)
     second.stand_by()
     orders = [place(desk) for _ in range(20)]
     assert first.until("told")["order"] == orders[0]
     while journal and len(SqliteJournal(tmp_path / "jexkit.db").read(types=[OrderUpdate])) < 20:
         os.sched_yield()
-    first.hang(tmp_path / "jexkit.db")
+    first.hang(tmp_path)
     second.until("live")
     first.signal(signal.SIGCONT)
     assert first.expect("suspended") == {"what": "suspended", "reason": "superseded", "state": "standby"}
@@ -215,9 +240,9 @@ def test_a_holder_that_hangs_in_the_midst_of_a_write_is_killed_where_that_is_wan
     desk: Any, follower: Callable[..., Follower], tmp_path: Path
 ) -> None:
     """It kept the journal from everybody; another takes over, says so, and misses nothing."""
-    first = follower(journal=True, kill_hung=True)
+    first = follower(journal=True, kill_hung=True, lease=SHORT_LEASE)
     first.until("live")
-    second = follower(journal=True, kill_hung=True)
+    second = follower(journal=True, kill_hung=True, lease=SHORT_LEASE)
     second.stand_by()
     first.signal(signal.SIGUSR2)
     order = place(desk)
@@ -328,30 +353,33 @@ def test_readers_that_do_not_move_cost_the_lock(
     desk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The process lives, and renews nothing: another one takes over, and the first steps down."""
-    monkeypatch.setattr("jexkit.running.WELL_WITHIN", 3.0)
+    monkeypatch.setattr("jexkit.running.WELL_WITHIN", 1.0)
     monkeypatch.setattr("jexkit.engine.conductor.QUIET_WITHIN", 1.0)
-    account = simulated.account(desk, connect_timeout=0.1)
-    stuck, leave, suspended = threading.Event(), threading.Event(), threading.Event()
+    account = simulated.account(desk, connect_timeout=1.0)
+    is_to_hang, stuck, leave, suspended = (threading.Event() for _ in range(4))
+    look = Conductor.second_line
+
+    def second_line(conductor: Conductor) -> None:
+        if conductor.name == "first" and is_to_hang.is_set():
+            stuck.set()
+            leave.wait(WITHIN)
+        look(conductor)
+
+    monkeypatch.setattr(Conductor, "second_line", second_line)
     first = StreamManager(lock=FileLock(tmp_path / "lock", lease=6.0), stop_timeout=0.5)
     second = StreamManager(lock=FileLock(tmp_path / "lock", lease=6.0))
     stream = first.add(account, "first")
     stream.on(Suspended, lambda event: suspended.set())
     other = second.add(account, "second")
-    with first, second:
+    with first:
         stream.wait_live(WITHIN)
-        original = stream._conductor.second_line
-
-        def hang() -> None:
-            stuck.set()
-            leave.wait(WITHIN)
-            original()
-
-        monkeypatch.setattr(stream._conductor, "second_line", hang)
+        is_to_hang.set()
         assert stuck.wait(WITHIN)
-        other.wait_live(WITHIN)
-        assert suspended.wait(WITHIN)
-        assert stream.state is State.STANDBY
-        leave.set()
+        with second:
+            other.wait_live(WITHIN)
+            assert suspended.wait(WITHIN)
+            assert stream.state is State.STANDBY
+            leave.set()
     assert "the streams do not move" in caplog.text
 
 
