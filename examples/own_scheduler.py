@@ -25,7 +25,7 @@ def note(balance):
 @scheduler.scheduled_job("interval", seconds=1)
 def report():
     """A job of the host's own, beside those of jexkit."""
-    print("state:", stream.state, "last proof:", stream.status().last_proof)
+    print(f"state: {stream.state} last proof: {stream.status().last_proof}")
     if stream.status().last_proof is not None:
         enough.set()
 

@@ -38,14 +38,22 @@ manager = jexkit.StreamManager(stop_timeout=float(os.environ["JEXKIT_TEST_TIMEOU
 stream = manager.add(ACCOUNTS[description.pop("exchange")](**description))
 begun = threading.Event()
 
+def say(words):
+    sys.stdout.write(words + "\\n")  # at once, or what two threads say would be mixed
+    sys.stdout.flush()
+
+def pause():
+    while True:
+        time.sleep(0.05)  # signal.pause() would sleep on after a signal that came a moment before it
+
 @stream.on(jexkit.OrderUpdate)
 def book(update):
     begun.set()
     time.sleep(0.02)  # so slow that the others wait in the queue
-    print("told of", update.order_id, flush=True)
+    say(f"told of {update.order_id}")
 
 def until_orders_are_queued():
-    print("live", flush=True)
+    say("live")
     assert begun.wait(60)
     while stream.status().counters["messages"] < 10:
         time.sleep(0)
@@ -54,7 +62,7 @@ START = "manager.start()\nstream.wait_live(60)\nuntil_orders_are_queued()\n"
 RUN = """
 def announce():
     until_orders_are_queued()
-    print("now", flush=True)
+    say("now")
 
 stream.on(jexkit.Live, lambda live: threading.Thread(target=announce).start())
 manager.run()
@@ -70,9 +78,9 @@ ENDINGS = {
     "stop in another thread": START + "threading.Thread(target=manager.stop).start()",
     "Ctrl-C in run": RUN,
     "SIGTERM in run": RUN,
-    "Ctrl-C without run": START + "print('now', flush=True)\nsignal.pause()",
+    "Ctrl-C without run": START + "say('now')\npause()",
     "SIGTERM that the program answers": START
-    + "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\nprint('now', flush=True)\nsignal.pause()",
+    + "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\nsay('now')\npause()",
 }
 SIGNALS = {"Ctrl-C": signal.SIGINT, "SIGTERM": signal.SIGTERM}
 CODES = {"an exception": (1,), "Ctrl-C without run": (-signal.SIGINT, 130, 1)}
@@ -172,7 +180,7 @@ def test_a_stream_that_hangs_takes_nothing_from_the_others(
     assert begun.wait(WITHIN)
     place_orders(desk)
     assert hanging.wait(WITHIN)
-    stream_manager.stop(2.0)
+    stream_manager.stop(5.0)  # all of it for the one, and more than enough for the other
     leave.set()
     assert told == wanted
     assert {record.stream for record in caplog.records} == {"hangs"}  # type: ignore[attr-defined]

@@ -87,7 +87,7 @@ def test_the_first_example_is_that_of_the_readme() -> None:
 
 def test_several_accounts(sim: Simulator) -> None:
     """Orders of both streams go to the one callback, under the names of the streams."""
-    with run(sim, "several_accounts.py", SECONDS="30") as program:
+    with run(sim, "several_accounts.py", SECONDS="600") as program:
         for name in ("futures", "spot"):
             assert line_with(program, "is live").startswith(f"{name} is live, with ")
         sim.binance_pm.account("main").place("BTCUSDT", "BUY", "0.01", "20000", market="UM")
