@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-WAIT = 30.0
+WAIT = 60.0  # seconds; far more than anything of these takes
 
 
 def in_child(action: Callable[[], Any]) -> Any:

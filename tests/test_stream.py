@@ -18,7 +18,7 @@ from jexkit.testing import simulated
 
 pytest.importorskip("aiohttp", reason="the simulator needs the extra sim")
 
-WAIT = 30.0
+WAIT = 120.0  # seconds; far more than anything here takes, so that only a hang fails by it
 
 
 @pytest.fixture
@@ -104,10 +104,20 @@ def test_waiting_for_an_event(account: Any, stream: Stream) -> None:
     with stream.events(OrderUpdate, timeout=WAIT) as updates:
         order = account.place("BTC_USDT", "BUY", "2", price="20000")
         next(update for update in updates if update.quantity == 2)
-    placed = threading.Timer(0, lambda: account.fill(order))
-    placed.start()
-    fill = stream.wait_for(Fill, where=lambda fill: fill.quantity == 2, timeout=WAIT)
-    placed.join()
+    found = threading.Event()
+
+    def fill_until_found() -> None:
+        account.fill(order)  # perhaps before the waiting has begun
+        while not found.wait(0.01):
+            account.fill(account.place("BTC_USDT", "BUY", "2", price="20000"))
+
+    filling = threading.Thread(target=fill_until_found)
+    filling.start()
+    try:
+        fill = stream.wait_for(Fill, where=lambda fill: fill.quantity == 2, timeout=WAIT)
+    finally:
+        found.set()
+        filling.join(WAIT)
     assert (fill.stream, fill.symbol) == ("desk", "BTC_USDT")
     with pytest.raises(WaitTimeout):
         stream.wait_for(Fill, where=lambda fill: fill.symbol == "nothing", timeout=0.01)
@@ -225,8 +235,9 @@ def test_the_session_is_managed_live(account: Any, stream: Stream, simulator: An
     assert stream.session.subscribe(["orders", "balances"], ["all"]) == ("orders", "balances")
     with pytest.raises(UsageError, match="poloniex has no set_heartbeat"):
         stream.session.set_heartbeat(30)
-    simulator.poloniex.drop()
-    stream.wait_for(Live, timeout=WAIT)
+    with stream.events(Live, timeout=WAIT) as lives:
+        simulator.poloniex.drop()
+        next(lives)
     assert set(stream.session.list_subscriptions()) == {"orders", "balances"}
 
 
