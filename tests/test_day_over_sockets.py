@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from jexkit import Live, Lost, StreamManager, Suspended
+from jexkit import Gap, Live, Lost, StreamManager, Suspended
 from jexkit.core import recovering
 from jexkit.core.lifecycle import Phase
 from jexkit.core.values import Now
@@ -147,6 +147,8 @@ def test_two_days_on_four_exchanges_end_equal(days: Days) -> None:
         check_life(watch.events)
         assert watch.is_final()
         assert (len(watch.of(Suspended)), len(watch.of(Live)), watch.of(Lost)) == (ABSENCES, ABSENCES, []), exchange
-        assert watch.seen(watch.stream._conductor._machine.dialect.irrecoverable) == {"Suspended(broken)"}
+        always = watch.stream._conductor._machine.dialect.irrecoverable
+        assert [(gap.what, gap.why) for gap in watch.of(Gap) if gap.what not in always] == [], exchange
+        assert watch.seen(always) == {"Suspended(broken)"}
         assert watch.stream.status().counters["rotations"] >= 1
         assert days.sim.venues[exchange].counters["dropped_without_pong"] == 0
