@@ -183,8 +183,11 @@ class Chaos:
             self._exchanges.do("begin", **vars(fault))
 
     def _settle(self) -> list[str]:
-        """Wait until all streams are live, heard of since the end, and quiet. Returns those that are not."""
-        now = time.time()
+        """Wait until all streams are live, heard of after the end, and quiet. Returns those that are not.
+
+        So long after it that nothing which was on its way by then is heard of, and a dead connection is found.
+        """
+        now = time.time() + sum(PROBES.values())
         deadline = time.monotonic() + SETTLE_WITHIN
         streams = self._manager.streams
         while time.monotonic() < deadline:

@@ -124,6 +124,7 @@ class Trouble:
         self._account = venue.account("main")
         self._rng = random.Random(0)
         self._until: dict[str, float] = {}
+        self._late_moment: object = None
         venue.on_frame = self._frame
         venue.on_call = self._call
 
@@ -198,7 +199,8 @@ class Trouble:
         frames = [frame, frame] if frame.event and self._is("double") else [frame]
         is_late = self._is("delay")
         if self._venue.exchange == "jex":
-            return [(self._odd_wait(frame) if is_late else 0.0, each) for each in frames]
+            wait = self._odd_wait(frame, is_late)
+            return [(wait, each) for each in frames]
         waiting: deque[str] = connection.native.setdefault("late", deque())
         if not waiting and not is_late:
             return [(0.0, each) for each in frames]
@@ -208,10 +210,18 @@ class Trouble:
             self._venue.clock.call_later(wait, lambda: connection.send(waiting.popleft()))
         return []
 
-    def _odd_wait(self, frame: Frame) -> float:
-        """Messages of equal times stay in order, because nobody could restore it; ``u`` is the time of balances."""
+    def _odd_wait(self, frame: Frame, is_late: bool) -> float:
+        """Messages of equal times stay in order, because nobody could restore it; ``u`` is the time of balances.
+
+        So the last of those times that were late is late to its end.
+        """
         message = decode(frame.text)
-        return random.Random(f"{message.get('u') or message.get('E')}").uniform(0.0, ODD_ORDER)
+        moment = message.get("u") or message.get("E")
+        if is_late:
+            self._late_moment = moment
+        elif moment != self._late_moment:
+            return 0.0
+        return random.Random(f"{moment}").uniform(0.0, ODD_ORDER)
 
     def _is(self, kind: str) -> bool:
         return self._until.get(kind, 0.0) > self._now()
