@@ -23,7 +23,7 @@ def book(fill):
     print("booked" if done.rowcount else "known", fill.symbol, fill.side, fill.quantity, fill.origin, flush=True)
 
 
-@stream.on(Live)
+@stream.on(Live, consumer="ledger")  # each consumer is told in order, and another one may be ahead
 def caught_up(event):
     print("live: what happened while this program was away is booked", flush=True)
 
