@@ -277,6 +277,12 @@ class RecoveringMachine(Machine):
         self._plan_check(now)
         return super()._live(now)
 
+    def took_over(self, now: Now) -> None:
+        """The stream goes on with this connection. The one before it may have been dead by then, and nobody had noticed:
+        what it did not tell any more, and this one not yet, is looked for.
+        """
+        self._at("check", now.monotonic + SECOND_LOOK_AFTER, self._check)
+
     def _plan_check(self, now: Now) -> None:
         self._at("check", now.monotonic + CHECK_EVERY * (1 - CHECK_JITTER * self._chance()), self._check)
 

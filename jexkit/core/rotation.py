@@ -252,6 +252,7 @@ class RotatingMachine:
 
     def _go_over(self, old: OverflowingMachine, new: OverflowingMachine, now: Now) -> None:
         new.stands_by, old.stands_by = False, True
+        new.took_over(now)
         self._main, self._beside = new, old
         self._leave_at = now.monotonic + LINGER
         self.counters["rotations"] += 1

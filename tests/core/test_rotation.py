@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from jexkit.core import recovering
 from jexkit.core.lifecycle import State
 from jexkit.core.rotation import (
     BEFORE_THE_CUT,
@@ -22,12 +23,13 @@ from jexkit.core.rotation import (
 from jexkit.core.values import Drop, Now, Open
 from jexkit.core.waiting import NEVER
 from jexkit.errors import TransportError
-from jexkit.events import BalanceUpdate, Live, OrderUpdate, Suspended, SuspendReason
-from jexkit.testing.clock import START_MS
+from jexkit.events import BalanceUpdate, Live, OrderUpdate, Origin, Suspended, SuspendReason
+from jexkit.testing.clock import START_MS, ManualClock
 from jexkit.testing.conformance import SUBJECTS, Subject
 from jexkit.testing.conformance.subject import rotating
 from jexkit.testing.conversation import json_reply
 from jexkit.testing.driver import Driver
+from tests.core.truth import Exchange, Toy, answer
 
 LIFE = 3600.0 * 24
 
@@ -118,6 +120,29 @@ def test_what_came_on_the_way_is_told(subject: Subject, live: Driver) -> None:
     while live.machine.link == 1 and live.step():
         live.text(subject.order(1), link=2)
     assert [update.order_id for update in live.told(OrderUpdate)] == [subject.order_id(1)]
+
+
+def test_what_the_old_connection_did_not_tell_any_more_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was dead before the new one began, and nobody had noticed yet: a look after the change does."""
+    monkeypatch.setattr(recovering, "CHECK_EVERY", LIFE)
+    exchange = Exchange()
+    machine: Any = RotatingMachine(lambda: Toy(exchange), Schedule(BEFORE_THE_CUT + 10), lambda: 0.0)
+    driver = Driver(machine, ManualClock())
+    driver.start()
+    driver.open()
+    answer(driver, exchange, -1)
+    driver.advance(recovering.SECOND_LOOK_AFTER)
+    answer(driver, exchange, -1)
+    exchange.happen("place", "a")
+    driver.forget()
+    driver.advance(10 - recovering.SECOND_LOOK_AFTER)
+    driver.open(link=2)
+    assert machine.counters["rotations"] == 1
+    driver.advance(recovering.SECOND_LOOK_AFTER)
+    answer(driver, exchange, -1)
+    driver.advance(recovering.UNTOLD_AFTER)
+    assert [(update.key, update.origin) for update in driver.told(OrderUpdate)] == [("a", Origin.RECOVERED)]
+    assert [event.reason for event in driver.told(Suspended)] == [SuspendReason.SILENT]
 
 
 def test_a_day_after_it_is_the_next_ones_turn(live: Driver) -> None:
