@@ -11,7 +11,7 @@ import pytest
 
 from tests.benchmarks.conftest import BENCHMARKS
 
-WITHIN = 150.0  # seconds; it takes 25 on an idle machine
+WITHIN = 600.0  # seconds; it takes 25 on an idle machine
 
 
 def chaos(*options: str) -> subprocess.CompletedProcess[str]:

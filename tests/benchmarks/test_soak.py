@@ -8,7 +8,7 @@ import sys
 
 from tests.benchmarks.conftest import BENCHMARKS
 
-WITHIN = 150.0  # seconds
+WITHIN = 600.0  # seconds
 
 
 def test_starts_stops_and_reconnections_leave_nothing() -> None:

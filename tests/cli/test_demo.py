@@ -50,7 +50,7 @@ def test_keys_are_renewed_and_pings_exchanged_within_the_run() -> None:
     """Listen keys would die without their keepalives, so that the run itself shows the renewals."""
     for exchange, rules in RULES.items():
         assert SETTINGS[exchange]["keepalive"] * 2 < rules["listen_key_life"] < 20
-    with jexkit("demo", "--seconds", "14") as program:
+    with jexkit("demo", "--seconds", "20") as program:
         streams = {one["exchange"]: one for one in json.loads(program.lines()[-1])["streams"].values()}
         assert program.wait() == 0
     assert streams["binance_pm"]["counters"]["keepalives"] >= 2

@@ -39,7 +39,8 @@ def test_events_are_lines_until_a_signal(sim: Simulator, folder: Path, number: s
 
 
 def test_seconds_end_it(folder: Path) -> None:
-    with jexkit("listen", "jex", "--seconds", "1", cwd=folder) as program:
+    """So many that a stream comes up within them on a busy machine too."""
+    with jexkit("listen", "jex", "--seconds", "10", cwd=folder) as program:
         assert program.wait() == 0
         assert "Live" in [json.loads(line)["type"] for line in program.lines()]
 
@@ -67,7 +68,7 @@ def test_others_go_on_when_one_is_lost(sim: Simulator, folder: Path) -> None:
 def test_a_stream_that_never_comes_up_is_code_1(sim: Simulator, folder: Path) -> None:
     """Nobody at the address: nothing is printed on stdout, and the summary says what happened."""
     sim.stop()
-    with jexkit("listen", "jex", "--seconds", "1", cwd=folder) as program:
+    with jexkit("listen", "jex", "--seconds", "5", cwd=folder) as program:
         assert (program.wait(), program.lines()) == (1, [])
         assert "jex: connecting; no events; last error: " in program.complaints()
 
