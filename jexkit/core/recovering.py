@@ -278,7 +278,7 @@ class RecoveringMachine(Machine):
         return super()._live(now)
 
     def took_over(self, now: Now) -> None:
-        """The stream goes on with this connection. The one before it may have been dead by then, and nobody had noticed:
+        """The stream goes on with this connection. The one before it may have been dead by then, unnoticed by anybody:
         what it did not tell any more, and this one not yet, is looked for.
         """
         self._at("check", now.monotonic + SECOND_LOOK_AFTER, self._check)
