@@ -44,7 +44,7 @@ def followed(sim: Simulator) -> Iterator[list[Watch]]:
     watches = []
     for exchange in ALL:
         account = sim.venues[exchange].account("main")
-        settings = {**SETTINGS[exchange], "probe_every": 1.0, "probe_within": 1.0}
+        settings = {**SETTINGS[exchange], "probe_every": 1.0}  # and patience: so much garbage takes its time
         watches.append(Watch(manager.add(simulated.account(account, **settings), name=exchange), account))
     with manager:
         for watch in watches:
