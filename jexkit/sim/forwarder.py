@@ -12,13 +12,14 @@ Works in front of anything that speaks TCP. Runs on a thread of its own; every m
 from __future__ import annotations
 
 import asyncio
+import socket
 from contextlib import suppress
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
 from jexkit.sim.bounds import number, shown, whole
-from jexkit.sim.listening import listen_no_more, port_of
+from jexkit.sim.listening import listen_later, listen_no_more, port_of
 from jexkit.sim.loop import LoopThread, on_loop
 
 MOST_BYTES = 1 << 40
@@ -50,6 +51,7 @@ class Forwarder:
         self.port = whole("port", port, 0, 65_535)
         self.loop = LoopThread("jexkit-forwarder")
         self._server: asyncio.Server | None = None
+        self._kept: list[socket.socket] = []  # the port, while it refuses
         self._lines: set[_Line] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._flows: asyncio.Event | None = None  # clear while stalled
@@ -128,7 +130,7 @@ class Forwarder:
 
     def refuse(self) -> None:
         """Refuse new connections, as a host on which nothing listens. Those that are open go on."""
-        self.loop.run(self._close_server())
+        self.loop.run(self._refuse())
 
     @on_loop
     def end_stall(self) -> None:
@@ -161,13 +163,19 @@ class Forwarder:
 
     async def _listen(self) -> None:
         if self._server is None:
+            self._let_go()
             self._server = await asyncio.start_server(self._forward, self._host, self.port)
             self.port = port_of(self._server)
 
-    async def _close_server(self) -> None:
+    async def _refuse(self) -> None:
         server, self._server = self._server, None
         if server is not None:
-            await listen_no_more(server)
+            self._kept = await listen_later(server)
+
+    def _let_go(self) -> None:
+        for sock in self._kept:
+            sock.close()
+        self._kept.clear()
 
     async def _resume(self) -> None:
         self._vanished, self._trickle = False, None
@@ -175,7 +183,10 @@ class Forwarder:
         await self._listen()
 
     async def _stop(self) -> None:
-        await self._close_server()
+        server, self._server = self._server, None
+        if server is not None:
+            await listen_no_more(server)
+        self._let_go()
         tasks = list(self._tasks)
         for line in list(self._lines):
             line.abort()

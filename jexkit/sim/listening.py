@@ -7,7 +7,9 @@ turns. A server that is closed within them forgets the connection: nobody has it
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 TURNS = 5  # accept, make a transport, tell the protocol, begin its task: each takes the loop one turn
 
@@ -29,6 +31,20 @@ async def listen_no_more(server: asyncio.Server) -> None:
         asyncio.get_running_loop().remove_reader(sock)
     await settled()
     server.close()
+
+
+async def listen_later(server: asyncio.Server) -> list[socket.socket]:
+    """The same for a while: what is returned keeps the port until it is closed. Connections are refused meanwhile."""
+    places = [(sock.family, sock.getsockname()) for sock in server.sockets]
+    await listen_no_more(server)
+    kept = []
+    for family, place in places:
+        keeper = socket.socket(family, socket.SOCK_STREAM)
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections from before may go on
+        kept.append(keeper)
+        with suppress(OSError):  # somebody else was quicker
+            keeper.bind(place)
+    return kept
 
 
 async def settled() -> None:

@@ -1,4 +1,4 @@
-"""A loop that is kept from turning, so that what comes meanwhile comes in one instant."""
+"""A loop that is kept from turning, so that what comes meanwhile comes in one instant; a port that is kept."""
 
 from __future__ import annotations
 
@@ -42,6 +42,16 @@ def connect_while_it_stops(loop: LoopThread, stop: Callable[[], None], ports: li
     for peer in peers:
         peer.close()
     return heard
+
+
+def is_taken(port: int) -> bool:
+    """Whether no other program could listen there."""
+    with socket.socket() as other:
+        try:
+            other.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
 
 
 def _heard(peer: socket.socket) -> bytes | None:

@@ -12,6 +12,7 @@ import requests
 from jexkit.sim import FAULTS, BadFault, Simulator
 from jexkit.sim.breakage import read_item
 from tests.sim.ear import Ear
+from tests.sim.held import is_taken
 
 
 def private(sim: Simulator) -> Ear:
@@ -276,11 +277,19 @@ def test_a_port_that_is_closed_is_opened_again(sim: Simulator) -> None:
         broken = sim.break_("poloniex", "port_closed", cut=False)
         with pytest.raises(requests.ConnectionError):
             _ask_often(sim.poloniex.rest_url)  # it is closed some turns of the loop later
+        assert is_taken(sim.poloniex.port)  # and kept
         assert ear.ask({"event": "ping"}) == {"event": "pong"}
         url = sim.poloniex.rest_url
         broken.mend()
         assert sim.poloniex.rest_url == url
         assert _reached(url)
+
+
+def test_a_port_whose_fault_is_mended_at_once_is_open(sim: Simulator) -> None:
+    """Both take some turns of the loop, and the second waits for the first."""
+    for _ in range(10):
+        sim.break_("poloniex", "port_closed", cut=False).mend()
+        assert _reached(sim.poloniex.rest_url)
 
 
 def _ask_often(url: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from jexkit.sim import Forwarder, Simulator
 from tests.sim.ear import Ear
-from tests.sim.held import connect_while_it_stops
+from tests.sim.held import connect_while_it_stops, is_taken
 
 WAIT = 30.0
 
@@ -141,6 +141,7 @@ def test_refusing_and_listening_again_on_the_same_port(line: Forwarder) -> None:
     line.refuse()
     with pytest.raises(ConnectionRefusedError):
         call(line)
+    assert is_taken(port)
     line.resume()
     assert line.port == port
     call(line).close()
