@@ -45,15 +45,16 @@ def test_the_same_seed_gives_the_same_keys() -> None:
 
 
 def test_ports_can_be_chosen_and_a_taken_one_is_told() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = str(taken.getsockname()[1])
+    with socket.socket() as kept:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.bind(("127.0.0.1", 0))  # and does not listen: no other program gets it, but who asks for it does
+        port = str(kept.getsockname()[1])
+        with jexkit("sim", "--port-binance-pm", port) as program:
+            assert f'rest_url = "http://127.0.0.1:{port}"' in announcement(program)
+        kept.listen()
         with jexkit("sim", "--port-binance-pm", port) as program:
             assert program.wait() == 2
             assert program.complaints().startswith("Error: the simulator cannot listen at 127.0.0.1: ")
-    with jexkit("sim", "--port-binance-pm", port) as program:
-        assert f'rest_url = "http://127.0.0.1:{port}"' in announcement(program)
 
 
 @pytest.mark.parametrize("host", ["no.such.host.invalid", "", "256.1.1.1"])

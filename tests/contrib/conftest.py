@@ -12,7 +12,7 @@ import pytest
 
 from jexkit.sim import Simulator
 from tests.cli.commands import ROOT
-from tests.contrib import needs
+from tests.contrib import needs, servers
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -40,6 +40,12 @@ def _clients_of_redis_end_with_the_test(monkeypatch: pytest.MonkeyPatch) -> Iter
     yield
     for pool in pools:
         pool.disconnect()
+
+
+@pytest.fixture(autouse=True)
+def _ports_are_free_after_the_test() -> Iterator[None]:
+    yield
+    servers.let_ports_go()
 
 
 @pytest.fixture

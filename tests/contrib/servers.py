@@ -54,11 +54,25 @@ def connections(sim: Simulator) -> int:
     return sim.deribit.connections("main")
 
 
+_kept: list[socket.socket] = []
+
+
 def free_port() -> int:
-    """A port of this machine that nobody uses at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on and, until the test ends, nobody gets who asks for any port.
+
+    A server that asks for it gets it: Linux lets it have a port that is bound by somebody who does not listen, as long
+    as both say so, and every server does.
+    """
+    _kept.append(socket.socket())
+    _kept[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    _kept[-1].bind(("127.0.0.1", 0))
+    return int(_kept[-1].getsockname()[1])
+
+
+def let_ports_go() -> None:
+    """At the end of a test."""
+    while _kept:
+        _kept.pop().close()
 
 
 def wait_for_server(port: int) -> None:
