@@ -43,7 +43,7 @@ class JexClient:
 
     def signed(self, path: str, **params: str) -> Any:
         """A signed read: `signature` comes last and is the HMAC-SHA256 of what is before it."""
-        query = urlencode({**params, "recvWindow": 5000, "timestamp": int(time.time() * 1000)})
+        query = urlencode({**params, "recvWindow": 60_000, "timestamp": int(time.time() * 1000)})
         signature = hmac.new(self._secret, query.encode(), hashlib.sha256).hexdigest()
         answer = self._http.get(f"{self._base}/{path}?{query}&signature={signature}", timeout=PATIENCE)
         answer.raise_for_status()
