@@ -9,8 +9,10 @@ from typing import Any
 import attrs
 import pytest
 
+from jexkit.core.memory import Memory
+from jexkit.core.ordering import Repeats
 from jexkit.core.values import Drop, Emit, Output
-from jexkit.events import BalanceUpdate, Event, Origin, Suspended, Unknown
+from jexkit.events import BalanceUpdate, Event, Fill, Market, Origin, Side, Suspended, Unknown
 from jexkit.testing.driver import Driver
 from tests.core.toy import Toy, balance, live_toy, toy
 
@@ -125,7 +127,7 @@ class Noting(Toy):
     def _is_numbered(self, event: Event) -> bool:
         return isinstance(event, BalanceUpdate) and event.total is not None and event.total % 2 == 0
 
-    def told(self, *events: BalanceUpdate) -> list[Any]:
+    def told(self, *events: Event) -> list[Any]:
         return [event for output in self._deliver(events) for event in output.events]
 
 
@@ -163,3 +165,18 @@ def test_what_the_exchange_numbers_is_a_copy_when_it_comes_again() -> None:
     machine.told(held(2), held(3))
     assert machine.told(held(2), held(2, origin=Origin.RECOVERED)) == []
     assert machine.back == []
+
+
+def test_a_fill_stays_known_however_much_else_is_told() -> None:
+    """Nothing but its id tells a copy of it; ids of states may be forgotten, for the book sees that they are late."""
+    machine = Noting()
+    machine.remember(Memory(repeats=Repeats(limit=4, of_others=2)))
+    fill = Fill(
+        exchange="toy", account="t", id="fill:1", time_ms=1, received_ms=99, market=Market.SPOT, symbol="BTC_USDT",
+        order_id="1", trade_id="1", side=Side.BUY, quantity=Decimal(1), price=Decimal(1),
+    )  # fmt: skip
+    states = [held(time_ms, time_ms) for time_ms in range(2, 50)]
+    told: list[Any] = machine.told(fill, *states)
+    assert told == [fill, *states]
+    assert machine.told(*states[:5], fill) == []
+    assert (machine.counters["stale"], machine.counters["repeats"]) == (5, 1)
