@@ -311,7 +311,7 @@ class RecoveringMachine(Machine):
             outputs += self._away(SuspendReason.SILENT, detail, now)
         return outputs
 
-    # --- what came twice ----------------------------------------------------------------------------------------------
+    # --- what is in doubt ---------------------------------------------------------------------------------------------
 
     def _came_back(self, event: Event) -> bool:
         """Not told, and asked about; by a connection that lingers neither, for the other one tells it as well."""
@@ -319,9 +319,12 @@ class RecoveringMachine(Machine):
             return False
         if isinstance(event, OrderUpdate) and len(self._doubted) < FEW_ORDERS:
             self._doubted[event.key] = event
+        self._ask_soon()
+        return False
+
+    def _ask_soon(self) -> None:
         self._asks_again = True
         self._at("doubt", 0.0, self._doubt_came)
-        return False
 
     def _doubt_came(self, now: Now) -> Outputs:
         """Ask soon, but not often: the exchange's limit is for other things."""
@@ -381,9 +384,14 @@ class RecoveringMachine(Machine):
 
     def _kept_out(self, event: Event) -> None:
         """A state that is hardly older than an answer may have come after it: many an exchange dates a change some
-        milliseconds before it can be looked up. Nobody can say, so the next look, which will, comes at once."""
-        if "second look" in self._timers and self.recovery.is_doubtful(event, self.book):
+        milliseconds before it can be looked up. Nobody can say, so the next look, which will, comes at once; when there
+        is none to come any more, the exchange is asked all the same."""
+        if self.stands_by or not self.recovery.is_doubtful(event, self.book):
+            return
+        if "second look" in self._timers:
             self._at("second look", 0.0, self._look_again)
+        else:
+            self._ask_soon()
 
     def _take(self, events: Sequence[Event], now: Now) -> Outputs:
         """Events as the live stream brought them; an exchange that does not promise order overrides this."""

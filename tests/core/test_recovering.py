@@ -26,6 +26,7 @@ from tests.core.truth import (
     CANCELLED,
     KEYS,
     NEW,
+    TOLD_AFTER_MS,
     TRAILS,
     Exchange,
     Play,
@@ -222,6 +223,41 @@ def test_what_came_back_and_cannot_be_read_is_a_gap() -> None:
     (gap,) = driver.told(Gap)
     assert gap.what == "balances"
     driver.advance(DOUBTS_EVERY)
+    assert driver.calls == []
+
+
+def test_what_comes_late_after_an_answer_that_is_dated_a_little_later_is_asked_about(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A line stalls while things happen, and the last look of a recovery sees them half way through.
+
+    The rest comes by the stream when the answer was told, and is dated before it: an exchange dates a change by its
+    engine, and an answer by when it was given. Which was first cannot be seen, so the exchange is asked.
+    """
+    exchange, driver = live()
+    monkeypatch.setattr(look, "OVERLAP_MS", 0)
+    given = exchange.balances
+
+    def dated_later() -> Flow[list[BalanceUpdate]]:
+        return [attrs.evolve(each, time_ms=each.time_ms + TOLD_AFTER_MS) for each in (yield from given())]
+
+    monkeypatch.setattr(exchange, "balances", dated_later)
+    exchange.happen("place", "a")
+    exchange.happen("fill", "a")
+    driver.advance(SECOND_LOOK_AFTER)
+    answer(driver, exchange, -1)
+    exchange.happen("fill", "a")
+    driver.advance(SETTLE)
+    assert [(event.total, event.origin) for event in driver.told(BalanceUpdate)] == [(93, Origin.RECOVERED)]
+    for moment in (1, 2, 3):
+        driver.text(str(moment))
+    assert [event.total for event in driver.told(BalanceUpdate)] == [93]
+    driver.advance(SETTLE)
+    assert [call.what for call in driver.calls] == [DOUBTS]
+    answer(driver, exchange, -1)
+    driver.advance(SETTLE)
+    assert [(event.total, event.origin) for event in driver.told(BalanceUpdate)][1:] == [(86, Origin.RECOVERED)]
+    driver.advance(DOUBTS_EVERY + 10)
     assert driver.calls == []
 
 
