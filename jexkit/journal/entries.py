@@ -13,12 +13,15 @@ from jexkit.errors import JournalCorrupt
 from jexkit.events import TYPES, Event
 
 IDS_AT_ONCE = 500  # SQLite takes 999 values in one statement everywhere
+OLDEST = 100  # entries of a stream; where none of these has to go, none behind them is looked at
 STREAMS_AT_ONCE = 50  # looked at in one call of prune
 
 # Rows in one statement. Python gives other threads their turn at each statement that SQLite runs, and a busy one takes
-# long: with a hundred rows at a time that matters little. SQLite takes 999 values everywhere.
+# long: with a hundred rows at a time that matters little. SQLite takes 999 values everywhere. OR FAIL: what a statement
+# did before its fault is taken back with the rest; else SQLite would write down, for each statement, all pages that it
+# touches as they were before, which is as much as the entries themselves.
 _ROW = "(?, ?, ?, ?, ?, ?)"
-_INSERT = "INSERT INTO entries (position, stream, id, type, received_ms, event) VALUES"
+_INSERT = "INSERT OR FAIL INTO entries (position, stream, id, type, received_ms, event) VALUES"
 INSERTS = {size: f"{_INSERT} {', '.join([_ROW] * size)}" for size in (100, 10, 1)}
 ACKNOWLEDGE = """INSERT INTO consumers VALUES (?, ?, ?)
     ON CONFLICT DO UPDATE SET position = MAX(position, excluded.position)"""
@@ -167,14 +170,16 @@ def _prune_stream(connection: sqlite3.Connection, number: int, first_kept: int, 
     )"""
     (floor,) = connection.execute(query, {"stream": number}).fetchone()
     # The inner part is cut before anything is looked at: however much a consumer holds back, the look is a short one.
-    statement = """DELETE FROM entries WHERE position IN (
-        SELECT position FROM (
-            SELECT position, received_ms FROM entries
-            WHERE stream = :stream AND position <= COALESCE(:floor, position) ORDER BY position LIMIT :limit
-        ) WHERE position < :first_kept OR received_ms < :oldest_ms
-    )"""
-    values = {"stream": number, "floor": floor, "limit": limit, "first_kept": first_kept, "oldest_ms": oldest_ms}
-    return connection.execute(statement, values).rowcount
+    doomed = """SELECT position FROM (
+        SELECT position, received_ms FROM entries
+        WHERE stream = :stream AND position <= COALESCE(:floor, position) ORDER BY position LIMIT :limit
+    ) WHERE position < :first_kept OR received_ms < :oldest_ms"""
+    values = {"stream": number, "floor": floor, "first_kept": first_kept, "oldest_ms": oldest_ms}
+    # It is asked after each large write, and nearly always there is nothing.
+    if connection.execute(f"{doomed} LIMIT 1", {**values, "limit": min(limit, OLDEST)}).fetchone() is None:
+        return 0
+    statement = f"DELETE FROM entries WHERE position IN ({doomed})"  # noqa: S608 - the text above
+    return connection.execute(statement, {**values, "limit": limit}).rowcount
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------

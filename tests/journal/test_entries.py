@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import Iterator
 
@@ -9,7 +10,7 @@ import pytest
 
 from jexkit.core.journal import Append
 from jexkit.errors import JournalCorrupt
-from jexkit.journal.entries import IDS_AT_ONCE, STREAMS_AT_ONCE, Appender, event_of, extent, read
+from jexkit.journal.entries import IDS_AT_ONCE, OLDEST, STREAMS_AT_ONCE, Appender, event_of, extent, read
 from jexkit.journal.schema import migrate
 from jexkit.testing.conformance.journal import LONG_AGO, fill, fills
 
@@ -48,6 +49,18 @@ def test_every_stream_has_its_turn_with_pruning(connection: sqlite3.Connection) 
     removed = [appender.prune(connection, 0, LONG_AGO, 1_000) for _ in range(3)]
     assert removed == [STREAMS_AT_ONCE, STREAMS_AT_ONCE, 1]
     assert extent(connection) == (0, 0, count)
+
+
+def test_a_look_for_what_has_to_go_is_short_where_nothing_has_to(connection: sqlite3.Connection) -> None:
+    """It comes after each large write, however many entries it might remove."""
+    appender = Appender.of(connection)
+    appender.write(connection, [Append("main", fills(1, 20 * OLDEST))], {})
+    looks = itertools.count()
+    connection.set_progress_handler(lambda: next(looks) and None, 10)  # after each ten steps of SQLite's machine
+    assert appender.prune(connection, 0, 0, 20 * OLDEST) == 0
+    connection.set_progress_handler(None, 0)
+    assert 10 * next(looks) < 20 * OLDEST, "more steps than entries that need not be looked at"
+    assert appender.prune(connection, 3 * OLDEST, 0, 20 * OLDEST) == 3 * OLDEST - 1
 
 
 def test_numbering_goes_on_after_the_highest_position(connection: sqlite3.Connection) -> None:

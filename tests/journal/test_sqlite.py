@@ -152,6 +152,22 @@ def test_a_consumer_that_is_at_work_is_not_said_to_be_gone(path: Path, caplog: p
     journal.close()
 
 
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="the system does not count what a process writes")
+def test_an_entry_is_written_to_the_log_and_to_the_file_and_nowhere_else(journal: SqliteJournal, path: Path) -> None:
+    """SQLite would keep, for each statement, the pages that it touches as they were before."""
+    before = bytes_written()
+    for first in range(1, 10_001, 1_000):
+        journal.append("main", fills(first, first + 999))
+    journal.close()
+    assert bytes_written() - before < 3 * path.stat().st_size
+
+
+def bytes_written() -> int:
+    """By this process, ever."""
+    counts = dict(line.split(": ") for line in Path("/proc/self/io").read_text("ascii").splitlines())
+    return int(counts["wchar"])
+
+
 def test_closing_leaves_one_file(journal: SqliteJournal, path: Path) -> None:
     """Everything is in it."""
     journal.append("main", fills(1, 3))
