@@ -35,13 +35,13 @@ FIRST_PATIENCE = 5.0  # the same before the first Live, when nothing can have be
 LOOK_TIMERS = ("patience", "stage", "picture", "second look", "check", "doubt", "doubts")
 FIRST_LOOK = "find out what was missed"
 SECOND_LOOK = "look again at what was missed"
-DOUBTS = "ask about what came twice"
+DOUBTS = "ask about what is in doubt"
 BEFORE_THIS = "orders, fills, balances and positions from before this Live"
 SETTLE = 1.0  # seconds that an answer is kept on a live stream
 CHECK_EVERY = 900.0  # seconds of Live between two checks that the stream tells what the exchange knows
 CHECK_JITTER = 0.2  # a check comes up to this part earlier, so that a hundred streams do not check at once
 UNTOLD_AFTER = 10.0  # seconds that a stream has to tell what an answer knew; slower ones are no good
-DOUBTS_EVERY = 10.0  # seconds between two questions about what came twice; a burst of it is one question
+DOUBTS_EVERY = 10.0  # seconds between two questions about what is in doubt; a burst of it is one question
 SECOND_LOOK_AFTER = 5.0  # seconds after Live; REST was seen to trail a stream by some seconds
 
 

@@ -19,7 +19,7 @@ STREAMS_AT_ONCE = 50  # looked at in one call of prune
 # Rows in one statement. Python gives other threads their turn at each statement that SQLite runs, and a busy one takes
 # long: with a hundred rows at a time that matters little. SQLite takes 999 values everywhere. OR FAIL: what a statement
 # did before its fault is taken back with the rest; else SQLite would write down, for each statement, all pages that it
-# touches as they were before, which is as much as the entries themselves.
+# touches as they were before, which is more than the entries themselves.
 _ROW = "(?, ?, ?, ?, ?, ?)"
 _INSERT = "INSERT OR FAIL INTO entries (position, stream, id, type, received_ms, event) VALUES"
 INSERTS = {size: f"{_INSERT} {', '.join([_ROW] * size)}" for size in (100, 10, 1)}

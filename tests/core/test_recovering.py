@@ -226,13 +226,11 @@ def test_what_came_back_and_cannot_be_read_is_a_gap() -> None:
     assert driver.calls == []
 
 
-def test_what_comes_late_after_an_answer_that_is_dated_a_little_later_is_asked_about(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def overtaken(monkeypatch: pytest.MonkeyPatch) -> tuple[Exchange, Driver]:
     """A line stalls while things happen, and the last look of a recovery sees them half way through.
 
     The rest comes by the stream when the answer was told, and is dated before it: an exchange dates a change by its
-    engine, and an answer by when it was given. Which was first cannot be seen, so the exchange is asked.
+    engine, and an answer by when it was given.
     """
     exchange, driver = live()
     monkeypatch.setattr(look, "OVERLAP_MS", 0)
@@ -249,6 +247,14 @@ def test_what_comes_late_after_an_answer_that_is_dated_a_little_later_is_asked_a
     exchange.happen("fill", "a")
     driver.advance(SETTLE)
     assert [(event.total, event.origin) for event in driver.told(BalanceUpdate)] == [(93, Origin.RECOVERED)]
+    return exchange, driver
+
+
+def test_what_comes_late_after_an_answer_that_is_dated_a_little_later_is_asked_about(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Which was first cannot be seen."""
+    exchange, driver = overtaken(monkeypatch)
     for moment in (1, 2, 3):
         driver.text(str(moment))
     assert [event.total for event in driver.told(BalanceUpdate)] == [93]
@@ -258,6 +264,15 @@ def test_what_comes_late_after_an_answer_that_is_dated_a_little_later_is_asked_a
     driver.advance(SETTLE)
     assert [(event.total, event.origin) for event in driver.told(BalanceUpdate)][1:] == [(86, Origin.RECOVERED)]
     driver.advance(DOUBTS_EVERY + 10)
+    assert driver.calls == []
+
+
+def test_a_connection_that_lingers_leaves_that_question_to_the_other_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, driver = overtaken(monkeypatch)
+    driver.machine.stands_by = True
+    for moment in (1, 2, 3):
+        driver.text(str(moment))
+    driver.advance(SETTLE)
     assert driver.calls == []
 
 
