@@ -27,6 +27,7 @@ from yardstick.contenders import ALL, NOT_MEASURED, PEERS  # noqa: E402
 from yardstick.fleets import Span  # noqa: E402
 
 SETTLE = 10.0  # seconds; a look at what REST knows comes five seconds after a stream is live
+PERIOD = 30.0  # seconds from one proof of life of an idle stream to the next: each costs more than waiting does
 OURS = ("jexkit", "jexkit, journal", "reference", "limit")
 
 
@@ -45,7 +46,7 @@ def main() -> int:
         python=python,
     )
     streams = 10 if quick else 100
-    settle = 0.5 if quick else SETTLE
+    settle, period = (0.5, 1.0) if quick else (SETTLE, PERIOD)
     with Blaster() as blaster:
         results = {
             "command": " ".join(["python", "benchmarks/run.py", *sys.argv[1:]]),
@@ -56,7 +57,7 @@ def main() -> int:
             "versions": _versions(asked.peers or sys.executable, present),
             "speed": speed.measure(blaster, plan, _say),
             "heartbeats": fleets.heartbeats(blaster, streams, Span(settle, 1.0 if quick else 20.0), _say),
-            "idle": fleets.idle(blaster, (1, 10) if quick else (1, 10, 100, 1_000), Span(settle, 2 * settle), _say),
+            "idle": fleets.idle(blaster, (1, 10) if quick else (1, 10, 100, 1_000), Span(settle, period), _say),
             "idle_tls": fleets.idle(
                 blaster, (1, 10) if quick else (1, 10, 100, 1_000), Span(settle, settle), _say, tls=True
             ),

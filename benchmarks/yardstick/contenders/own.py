@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jexkit import Event, StreamManager
+from jexkit import Event, Overflow, StreamManager
 from jexkit.accounts import ACCOUNTS, Account
 from yardstick.contenders import Hear
 
@@ -34,7 +34,8 @@ class Jexkit:
         self._hear = hear
 
     def _options(self) -> dict[str, Any]:
-        return {}
+        """The reader waits where the machine keeps the callbacks' thread waiting, as every other client's does."""
+        return {"overflow": Overflow.BLOCK}
 
     def start(self) -> None:
         self._manager.start()
