@@ -86,7 +86,8 @@ CATALOGUE: dict[str, dict[str, Any]] = {
 WEIGHTS.update(dict.fromkeys(CATALOGUE, 2))
 ONLY_ON = {"lag": ("binance_pm",), "expire": ("binance_pm", "jex"), "token": ("deribit",)}
 ONLY_ON.update({kind: FAULTS[kind].exchanges for kind in CATALOGUE})
-ONLY_ON["duplicates"] = ("binance_pm", "poloniex", "jex")  # Deribit's portfolios have neither time nor number
+# Deribit's portfolios have neither time nor number: nobody can tell one that is late, with all else in time.
+ONLY_ON["duplicates"] = ONLY_ON["kinds_overtake"] = ("binance_pm", "poloniex", "jex")
 UNANNOUNCED = frozenset({"silence", "expire", "half_open", "key_replaced"})  # nobody can know at once
 BY_JEXKIT = frozenset({"rotate"})
 
