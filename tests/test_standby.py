@@ -354,7 +354,7 @@ def test_readers_that_do_not_move_cost_the_lock(
 ) -> None:
     """The process lives, and renews nothing: another one takes over, and the first steps down."""
     monkeypatch.setattr("jexkit.running.WELL_WITHIN", 1.0)
-    monkeypatch.setattr("jexkit.engine.conductor.QUIET_WITHIN", 1.0)
+    monkeypatch.setattr("jexkit.core.waiting.WaitingMachine.quiet_within", 1.0)
     account = simulated.account(desk, connect_timeout=1.0)
     is_to_hang, stuck, leave, suspended = (threading.Event() for _ in range(4))
     look = Conductor.second_line

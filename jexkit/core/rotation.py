@@ -103,6 +103,10 @@ class RotatingMachine:
         return self._beside is None and self._main.is_quiet
 
     @property
+    def quiet_within(self) -> float:
+        return self._main.quiet_within
+
+    @property
     def state(self) -> State:
         return self._main.state
 

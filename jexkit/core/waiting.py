@@ -22,11 +22,12 @@ OnError: TypeAlias = Callable[[JexkitError, Now], Outputs]
 NEVER = float("inf")
 CALL_WITHIN = 45.0  # seconds for a conversation over HTTP, retries included; the engine's own limits are shorter
 COMMAND_WITHIN = 15.0  # seconds for the exchange to answer a command of the program
-QUIET_WITHIN = 10.0  # seconds; no deadline that a command brings to a quiet stream is nearer than this
 
 
 class WaitingMachine(abc.ABC):
     """The ground of a session machine: its name, its phase, and all that has a deadline."""
+
+    quiet_within = COMMAND_WITHIN  # seconds; no deadline that a command brings to a quiet stream is nearer than this
 
     def __init__(self, *, exchange: str, stream: str) -> None:
         self.exchange = exchange

@@ -35,7 +35,7 @@ from jexkit.core.values import (
     Send,
     sorted_by_use,
 )
-from jexkit.core.waiting import COMMAND_WITHIN, QUIET_WITHIN
+from jexkit.core.waiting import COMMAND_WITHIN
 from jexkit.engine.caller import Caller
 from jexkit.engine.clock import Clock
 from jexkit.engine.delivery import Delivery
@@ -172,7 +172,7 @@ class Conductor:
         So a hundred idle streams do not wake up a hundred times a second.
         """
         is_quiet = self._delivery.is_idle and not self._unclaimed and self._machine.is_quiet
-        look = QUIET_WITHIN if is_quiet else LOOK_EVERY
+        look = self._machine.quiet_within if is_quiet else LOOK_EVERY
         left = self.due - self._clock.monotonic()
         return look if left >= look else max(LEAST_WAIT, left)
 

@@ -14,7 +14,6 @@ from jexkit.core.book import Book
 from jexkit.core.lifecycle import Phase, State
 from jexkit.core.protocol import STEADY_AFTER, Machine
 from jexkit.core.values import Ask, Call, Emit, Flow, Now, Open, Outputs, Ping, Send
-from jexkit.core.waiting import QUIET_WITHIN
 from jexkit.engine import conductor as conductor_module
 from jexkit.engine.conductor import LEAST_WAIT, LOOK_EVERY, ORPHAN_AFTER, Conductor
 from jexkit.engine.delivery import Delivery
@@ -391,7 +390,7 @@ def until(has_come: Callable[[], bool]) -> None:
 
 def test_a_reader_of_a_quiet_stream_may_wait_long(quiet: Stage) -> None:
     """But never past a deadline; and one in the past is no busy loop."""
-    assert quiet.conductor.patience == QUIET_WITHIN
+    assert quiet.conductor.patience == Toy.quiet_within
     quiet.clock.advance_to(quiet.conductor.due - 4.0)
     assert quiet.conductor.patience == pytest.approx(4.0)
     quiet.clock.advance(3.5)
@@ -434,7 +433,7 @@ def test_a_quiet_stream_becomes_quiet_again(quiet: Stage) -> None:
     quiet.text("ask")
     quiet.timer.calls.pop()()
     quiet.conductor.second_line()
-    assert quiet.conductor.patience == QUIET_WITHIN
+    assert quiet.conductor.patience == Toy.quiet_within
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------

@@ -65,6 +65,7 @@ class Session(OverflowingMachine):
 
     # With heartbeats on, something comes at least every interval; the probe asks when nothing did.
     probe = Probe(every=20.0, within=10.0)
+    quiet_within = ANSWER_WITHIN  # commands are calls on the websocket
 
     def __init__(self, account: Deribit, stream: str, *, chance: Chance, backoff: Backoff | None = None) -> None:
         super().__init__(

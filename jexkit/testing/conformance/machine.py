@@ -11,7 +11,7 @@ from jexkit.core.lifecycle import ENDED, Phase, State
 from jexkit.core.protocol import ENTER_WITHIN, STEADY_AFTER, Machine
 from jexkit.core.telling import UNREADABLE_KEPT
 from jexkit.core.values import Call, Drop, GiveUp, Open, Ping, Send
-from jexkit.core.waiting import CALL_WITHIN, COMMAND_WITHIN, NEVER, QUIET_WITHIN
+from jexkit.core.waiting import CALL_WITHIN, COMMAND_WITHIN, NEVER
 from jexkit.errors import ExchangeError, JexkitError, StreamEnded, TransportError, UsageError
 from jexkit.events import Event, Gap, Live, Lost, OrderUpdate, Suspended, SuspendReason, Unknown
 from jexkit.testing.conformance.subject import Subject
@@ -442,7 +442,7 @@ class MachineConformance:
             driver.start()
             driver.advance(HOUR / 3)
             assert driver.machine.is_quiet
-            before = min(driver.machine.due, driver.clock.monotonic() + QUIET_WITHIN)
+            before = min(driver.machine.due, driver.clock.monotonic() + driver.machine.quiet_within)
             driver.forget()
             driver.mute = mute
             driver.command(name, **arguments)
