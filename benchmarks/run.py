@@ -59,7 +59,7 @@ def main() -> int:
             "heartbeats": fleets.heartbeats(blaster, streams, Span(settle, 1.0 if quick else 20.0), _say),
             "idle": fleets.idle(blaster, (1, 10) if quick else (1, 10, 100, 1_000), Span(settle, period), _say),
             "idle_tls": fleets.idle(
-                blaster, (1, 10) if quick else (1, 10, 100, 1_000), Span(settle, settle), _say, tls=True
+                blaster, (1, 10) if quick else (1, 10, 100, 1_000), Span(settle, period), _say, tls=True
             ),
             "spread": fleets.spread(blaster, (1, streams), Span(settle, settle), _say),
             "imports": imports.measure(3 if quick else 9),

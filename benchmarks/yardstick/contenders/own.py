@@ -34,7 +34,7 @@ class Jexkit:
         self._hear = hear
 
     def _options(self) -> dict[str, Any]:
-        """The reader waits where the machine keeps the callbacks' thread waiting, as every other client's does."""
+        """The reader waits for callbacks, as that of the reference does, which calls them itself."""
         return {"overflow": Overflow.BLOCK}
 
     def start(self) -> None:
