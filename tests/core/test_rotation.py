@@ -60,6 +60,10 @@ def test_it_is_not_quiet_while_there_are_two_connections(live: Driver) -> None:
     assert live.machine.is_quiet
 
 
+def test_its_reader_may_lie_down_for_as_long_as_that_of_one_connection(subject: Subject, live: Driver) -> None:
+    assert live.machine.quiet_within == subject.driver().machine.quiet_within
+
+
 def test_the_new_connection_is_live_before_the_old_one_is_closed(live: Driver) -> None:
     """One connection is opened, the old one is dropped some seconds after, and the program hears nothing."""
     old = live.link
