@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 
 from jexkit.events import Event, Fill
 
+AT_ONCE = 64  # of what is remembered: as many are forgotten together, between two messages
+
 Rank: TypeAlias = tuple[int, Decimal]
 """The place of an event among those of equal time."""
 
@@ -55,19 +57,26 @@ class Repeats:
 
 
 class Ids(dict[str, None]):
-    """The last ``limit`` ids, the oldest first, and up to a sixteenth more until it tidies up."""
+    """The last ``limit`` ids, the oldest first, and some more until it tidies up."""
 
     def __init__(self, ids: Iterable[str], limit: int) -> None:
         super().__init__(ids if isinstance(ids, Ids) else dict.fromkeys(ids))
         self.limit = limit
-        self._most = limit + limit // 16
+        self._most = limit + min(AT_ONCE, limit // 16)
 
     def tidy_up(self) -> None:
-        """Forget the oldest, many at once: the first of a dictionary is slow to find when those before it were taken
-        out one by one."""
         if len(self) > self._most:
-            for identity in list(islice(self, len(self) - self.limit)):
-                del self[identity]
+            forget_oldest(self, self.limit)
+
+
+def forget_oldest(known: dict[str, Any], limit: int) -> None:
+    """Keep the last ``limit``. To be called when there are some more, ``AT_ONCE`` or less.
+
+    One by one would be slow: the first of a dictionary has to be looked for behind those that were taken out before it.
+    Thousands at once would keep the next messages waiting.
+    """
+    for oldest in list(islice(known, len(known) - limit)):
+        del known[oldest]
 
 
 _Held: TypeAlias = list[Any]

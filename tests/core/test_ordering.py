@@ -7,7 +7,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jexkit.core.ordering import Rank, Repeats, Window
+from jexkit.core.ordering import AT_ONCE, Ids, Rank, Repeats, Window
 from jexkit.events import Event, Fill, Live, Market, Side
 
 
@@ -77,13 +77,22 @@ def test_memory_is_bounded_and_within_it_nothing_is_new_twice(identities: list[s
 
 
 def test_a_few_more_are_kept_until_many_can_be_forgotten_at_once() -> None:
-    """The last 32 are always known; the memory never holds more than a sixteenth beyond them."""
+    """The last 32 are always known; the memory never holds more than a sixteenth beyond them, and never so many that to
+    forget them keeps the next messages waiting."""
     repeats = Repeats(of_others=32)
     for number in range(200):
         assert repeats.is_new(event(1, str(number)))
         ids = [*repeats.others]
         assert ids == [str(each) for each in range(number + 1)][-len(ids) :]
         assert min(number + 1, 32) <= len(ids) <= 34
+    large = Ids(map(str, range(4_000)), limit=4_000)
+    sizes = []
+    for number in range(4_000, 4_200):
+        large[str(number)] = None
+        large.tidy_up()
+        sizes.append(len(large))
+    assert max(sizes) == 4_000 + AT_ONCE
+    assert min(sizes) >= 4_000
 
 
 # --- window -----------------------------------------------------------------------------------------------------------
