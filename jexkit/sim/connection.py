@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -55,11 +56,16 @@ class Connection:
     unanswered_ping_since: float | None = None
     timers: list[Timer] = field(default_factory=list)
     cut_off: Timer | None = None  # its end by age
+    late: deque[str] = field(default_factory=deque)  # what is told late, in its order
     outbox: asyncio.Queue[tuple[str, Any]] = field(default_factory=asyncio.Queue)
 
     def send(self, text: str) -> None:
         """Write a text frame after what is queued already. Goes past the fault hook: see `Venue.deliver`."""
         self._queue("text", text)
+
+    def send_late(self) -> None:
+        """Send the first of what is told late: nothing overtakes it, even where the delay has become shorter."""
+        self.send(self.late.popleft())
 
     def ping(self, payload: bytes = b"") -> None:
         """Write a ping frame."""

@@ -206,9 +206,11 @@ class Venue(Generic[AccountT]):
         planned = [(0.0, frame)] if self.on_frame is None else self.on_frame(connection, frame)
         delay_for_all = self.rules.stream_delay if frame.event else 0.0
         for own_delay, item in self.faults.frames_for(connection, planned):
-            delay = own_delay + delay_for_all
-            if delay:
-                self.clock.call_later(delay, _sender(connection, item.text))
+            if own_delay:
+                self.clock.call_later(own_delay + delay_for_all, _sender(connection, item.text))
+            elif delay_for_all or (frame.event and connection.late):
+                connection.late.append(item.text)
+                self.clock.call_later(delay_for_all, connection.send_late)
             else:
                 connection.send(item.text)
 

@@ -211,6 +211,25 @@ def test_rest_can_answer_before_the_stream_does(sim: Simulator, account: Binance
         assert len(ear.so_far()) == 1
 
 
+def test_what_is_told_late_is_not_overtaken_when_the_delay_ends(
+    sim: Simulator, account: BinanceAccount, url: str
+) -> None:
+    """Exchanges that promise an order keep it, late or not."""
+    with Ear(url) as ear:
+        sim.binance_pm.counters.wait("sockets_opened")
+        sim.binance_pm.rules.stream_delay = 30.0
+        for _ in range(3):
+            place(account)
+        sim.advance(10)
+        sim.binance_pm.rules.stream_delay = 0.0
+        for _ in range(2):
+            place(account)
+        sim.advance(30)
+        numbers = [int(frame["o"]["i"]) for frame in ear.so_far()]
+    assert len(numbers) == 5
+    assert numbers == sorted(numbers)
+
+
 def test_requests_can_be_refused_broken_or_lost(sim: Simulator) -> None:
     """An HTML page before the request is carried out, an unknown outcome or no answer at all after it."""
     venue = sim.binance_pm
