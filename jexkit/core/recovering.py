@@ -118,15 +118,15 @@ class RecoveringMachine(Machine):
     def _leave(self, error: JexkitError, now: Now) -> Outputs:
         outputs = super()._leave(error, now)
         self._doubted.clear()
-        return outputs + (self._in_order(self.recovery.release()) if self.stands_by else self._interrupted())
+        return outputs + (self._in_order(self.recovery.release()) if self.stands_by else self._interrupted(now))
 
-    def _interrupted(self) -> Outputs:
+    def _interrupted(self, now: Now) -> Outputs:
         """The connection is gone. What its look had learned, and what it held, is told now: after the next answers it
         would be old, and the next look goes on from there."""
         look, self._looking = self._looking, None
         outputs: Outputs = []
         if look is not None and look.has_begun:
-            outputs += self._recovered(self.recovery.part(by_their_clock(look.picture), self.book))
+            outputs += self._recovered(self.recovery.part(by_their_clock(look.picture), self.book), now)
         return outputs + self._in_order(self.recovery.left())
 
     @property
@@ -213,7 +213,7 @@ class RecoveringMachine(Machine):
     def _caught_up(self, picture: Picture, now: Now) -> Outputs:
         self._looking = None
         recovery = self.recovery
-        outputs = self._recovered(recovery.difference(by_their_clock(picture), self.book))
+        outputs = self._recovered(recovery.difference(by_their_clock(picture), self.book), now)
         outputs += self._in_order(recovery.release())
         outputs += self._gaps(picture, now)
         recovery.caught_up(picture.clock_ms)
@@ -235,7 +235,7 @@ class RecoveringMachine(Machine):
         why = self.last_error or "the exchange's REST interface has not answered yet"
         outputs: Outputs = []
         if self._looking is not None and self._looking.has_begun:
-            outputs += self._recovered(self.recovery.part(by_their_clock(self._looking.picture), self.book))
+            outputs += self._recovered(self.recovery.part(by_their_clock(self._looking.picture), self.book), now)
         self.recovery.went_on_without(now.wall_ms)
         outputs += self._in_order(self.recovery.release())
         return [*outputs, self._gap(since_ms, now.wall_ms, BEFORE_THIS, why, now), *self._live(now)]
@@ -255,7 +255,7 @@ class RecoveringMachine(Machine):
         self._looking = None
         recovery, marks = self.recovery, self.memory.marks
         recovery.confirmed()
-        outputs = self._recovered(recovery.difference(by_their_clock(picture), self.book))
+        outputs = self._recovered(recovery.difference(by_their_clock(picture), self.book), now)
         if (picture.unsure or picture.unasked) and recovery.looks_left():
             self._at("second look", now.monotonic + SECOND_LOOK_AFTER, self._look_again)
             return outputs
@@ -305,7 +305,7 @@ class RecoveringMachine(Machine):
         self._looking = None
         found = self.recovery.difference(by_their_clock(picture), self.book)
         before = {event.key: self.book.order(event.key) for event in found if isinstance(event, OrderUpdate)}
-        outputs = self._recovered(found)
+        outputs = self._recovered(found, now)
         if any(_is_step(event, before) for event in sorted_by_use(outputs)[0]):
             detail = "the exchange knows of orders or fills that it has not told on the stream"
             outputs += self._away(SuspendReason.SILENT, detail, now)
@@ -348,7 +348,7 @@ class RecoveringMachine(Machine):
     def _settle_doubts(self, picture: Picture, now: Now) -> Outputs:
         """An answer that agrees with what stands may trail: one more tells."""
         self._looking = None
-        outputs = self._recovered(self.recovery.difference(by_their_clock(picture), self.book))
+        outputs = self._recovered(self.recovery.difference(by_their_clock(picture), self.book), now)
         outputs += [self._gap(None, picture.clock_ms, what, why, now) for what, why in picture.unread]
         if self._asks_again and not sorted_by_use(outputs)[0]:
             self._at("doubts", now.monotonic + SECOND_LOOK_AFTER, self._ask_about_doubts)
@@ -359,7 +359,9 @@ class RecoveringMachine(Machine):
 
     # --- what was found -----------------------------------------------------------------------------------------------
 
-    def _recovered(self, events: Sequence[Event]) -> Outputs:
+    def _recovered(self, events: Sequence[Event], now: Now) -> Outputs:
+        """Tell what answers had, if it is news."""
+        del now
         outputs = self._in_order(events)
         self.counters["recovered"] += len(sorted_by_use(outputs)[0])
         return outputs

@@ -8,7 +8,9 @@ any more. They wait until the stream has told what was known by then:
 * The exchange can be slow to tell. That shows in orders and trades, which have their times: one from a second before
   that moment says that the stream has a second to go. Where none comes, nothing shows it.
 
-Of each currency the last one that came is told then. What comes later is told as it comes.
+Of each currency the last one that came is told then. What comes later is told as it comes. So do those that come after
+the first Live of a stream, where nothing but the beginning came another way, unless an order or trade shows that they
+are late: a program that starts is told each change.
 """
 
 from __future__ import annotations
@@ -31,9 +33,12 @@ class Waiting:
         self._held: dict[str, Event] = {}  # the last of each currency
         self.until: float | None = None  # monotonic; None where none has to wait
 
-    def begin(self, exchange_ms: int, now: Now) -> int:
-        """What is known now came another way; ``answered`` follows. Returns the number of the question to be sent."""
+    def know(self, exchange_ms: int, now: Now) -> None:
+        """What is known now came another way; orders and trades from before it say that the stream is late."""
         self.known_ms, self._known_at = exchange_ms, now.monotonic
+
+    def begin(self) -> int:
+        """Portfolios wait from now on; ``answered`` follows. Returns the number of the question to be sent."""
         self._question += 1
         self.until = NEVER
         return self._question

@@ -29,12 +29,12 @@ from jexkit.core.backoff import Backoff
 from jexkit.core.lifecycle import Phase
 from jexkit.core.overflowing import OverflowingMachine
 from jexkit.core.protocol import Probe
-from jexkit.core.recovering import SETTLE
-from jexkit.core.values import Chance, Now, Outputs, Receipt, Send
+from jexkit.core.values import Chance, Now, Outputs, Receipt, Send, sorted_by_use
 from jexkit.core.waiting import OnError, OnResult
 from jexkit.errors import AuthenticationError, JexkitError, RateLimited, SubscriptionRefused, TransportError
 from jexkit.events import AccountNotice, BalanceUpdate, Event, NoticeKind, Origin, SuspendReason
 from jexkit.exchanges.deribit import signing, wire
+from jexkit.exchanges.deribit.portfolios import Waiting
 from jexkit.exchanges.deribit.refusals import TOKEN_REFUSED, error_of
 from jexkit.exchanges.deribit.rest import Rest
 
@@ -83,8 +83,7 @@ class Session(OverflowingMachine):
         self._extras = () if account.channels else EXTRAS
         self._requests: dict[int, _Request] = {}
         self._steps: set[str] = set()
-        self._portfolios: dict[str, Event] = {}  # not told yet, until the stream has settled
-        self._is_settling = False
+        self._portfolios = Waiting()
         self._said: deque[int] = deque(maxlen=PORTFOLIOS_KEPT)
         self._access_token = ""
         self._refresh_token = ""
@@ -145,9 +144,7 @@ class Session(OverflowingMachine):
             self._steps.discard(name)
             if self._steps or self.phase is not Phase.ENTERING:
                 return []
-            if self.stands_by:
-                self._settle(now)
-            return self._entered(now)
+            return (self._let_portfolios_wait(now) if self.stands_by else []) + self._entered(now)
 
         return done
 
@@ -241,32 +238,48 @@ class Session(OverflowingMachine):
         return self._tell(wire.read(fields.text(params, "channel"), params.get("data"), receipt), now)
 
     def _live(self, now: Now) -> Outputs:
-        if self.was_live:
-            self._settle(now)
-        return super()._live(now)
+        outputs = self._let_portfolios_wait(now) if self.was_live else self._know(now)
+        return outputs + super()._live(now)
 
-    def _settle(self, now: Now) -> None:
-        self._is_settling = True
-        self._at("portfolios", now.monotonic + SETTLE, self._tell_portfolios)
+    def _recovered(self, events: Sequence[Event], now: Now) -> Outputs:
+        outputs = super()._recovered(events, now)
+        if self.phase is Phase.LIVE and any(type(event) is BalanceUpdate for event in sorted_by_use(outputs)[0]):
+            outputs += self._let_portfolios_wait(now)
+        return outputs
+
+    def _know(self, now: Now) -> Outputs:
+        """Something came another way; see ``portfolios``."""
+        self._portfolios.know(now.wall_ms + self._skew_ms, now)
+        return []
+
+    def _let_portfolios_wait(self, now: Now) -> Outputs:
+        self._know(now)
+        question = self._portfolios.begin()
+        self._plan_portfolios()
+
+        def answered(_: object, later: Now) -> Outputs:
+            self._portfolios.answered(question, later)
+            return self._plan_portfolios()
+
+        return self._request("public/test", {}, answered, answered, now)
+
+    def _plan_portfolios(self) -> Outputs:
+        if self._portfolios.until is not None:
+            self._at("portfolios", self._portfolios.until, self._tell_portfolios)
+        return []
 
     def _take(self, events: Sequence[Event], now: Now) -> Outputs:
-        """A portfolio has no time of the exchange's: nothing says whether it is older than what came another way.
-
-        So it waits a moment where there was another way: an answer over REST, or another connection, of which the one
-        on its way out tells none any more.
-        """
-        del now
-        if not self.stands_by and not self._is_settling:
+        waiting = self._portfolios
+        if events and events[0].time_ms < waiting.known_ms and waiting.heard(events[0], now):
+            self._plan_portfolios()
+        if waiting.until is None and not self.stands_by:
             return self._in_order(events)
-        self._portfolios.update({event.key: event for event in events if isinstance(event, BalanceUpdate)})
+        waiting.hold(events)
         return self._in_order([event for event in events if not isinstance(event, BalanceUpdate)])
 
     def _tell_portfolios(self, now: Now) -> Outputs:
         del now
-        self._is_settling = False
-        portfolios = list(self._portfolios.values())
-        self._portfolios.clear()
-        return self._in_order(portfolios)
+        return self._in_order(self._portfolios.release())
 
     def _in_order(self, events: Sequence[Event]) -> Outputs:
         """Each portfolio is compared with the one before it, which may be among those that came together."""
@@ -377,8 +390,7 @@ class Session(OverflowingMachine):
         return self._request("public/test", {}, _nothing, _nothing, now)
 
     def _forget_unsettled(self) -> None:
-        self._portfolios.clear()
-        self._is_settling = False
+        self._portfolios.forget()
         self._not_at("portfolios")
 
     def _left(self, now: Now) -> Outputs:

@@ -38,7 +38,8 @@ def portfolio(currency: str, equity: int) -> Event:
 def waiting() -> Waiting:
     """Since the moment 0, when the exchange's clock said ``KNOWN_MS``."""
     found = Waiting()
-    found.answered(found.begin(KNOWN_MS, at(0.0)), at(0.25))
+    found.know(KNOWN_MS, at(0.0))
+    found.answered(found.begin(), at(0.25))
     return found
 
 
@@ -51,7 +52,7 @@ def test_none_has_to_wait_where_all_came_one_way() -> None:
 
 def test_the_answer_comes_behind_what_was_under_way() -> None:
     found = Waiting()
-    question = found.begin(KNOWN_MS, at(0.0))
+    question = found.begin()
     assert found.until == NEVER
     found.answered(question, at(3.0))
     assert found.until == 3.0 + SETTLE
@@ -59,8 +60,8 @@ def test_the_answer_comes_behind_what_was_under_way() -> None:
 
 def test_of_two_questions_the_last_one_counts() -> None:
     found = Waiting()
-    first = found.begin(KNOWN_MS, at(0.0))
-    second = found.begin(KNOWN_MS + 2_000, at(2.0))
+    first = found.begin()
+    second = found.begin()
     found.answered(first, at(2.5))
     assert found.until == NEVER
     found.answered(second, at(2.75))
@@ -70,7 +71,7 @@ def test_of_two_questions_the_last_one_counts() -> None:
 @pytest.mark.parametrize("until", [Waiting.release, Waiting.forget])
 def test_an_answer_after_the_end_says_nothing(until: Callable[[Waiting], object]) -> None:
     found = Waiting()
-    question = found.begin(KNOWN_MS, at(0.0))
+    question = found.begin()
     until(found)
     found.answered(question, at(1.0))
     assert found.until is None

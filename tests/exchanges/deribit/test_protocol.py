@@ -12,7 +12,7 @@ import pytest
 
 from jexkit.core import exact
 from jexkit.core.lifecycle import Phase, State
-from jexkit.core.recovering import DOUBTS, SETTLE
+from jexkit.core.recovering import DOUBTS, SECOND_LOOK_AFTER, SETTLE
 from jexkit.core.rotation import BEFORE_THE_CUT, SPREAD, Schedule
 from jexkit.core.values import Call, Drop, Open, sorted_by_use
 from jexkit.errors import AuthenticationError, BadRequest, SubscriptionRefused, TransportError
@@ -24,6 +24,7 @@ from jexkit.testing.conformance.subject import rotating
 from jexkit.testing.driver import Driver
 
 TEST_REQUEST = {"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": "test_request"}}
+SUMMARIES = ("GET", "/api/v2/private/get_account_summaries")
 HEARTBEAT = {"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": "heartbeat"}}
 
 Hears = Callable[[Any], Iterable[Any]]
@@ -192,7 +193,8 @@ def test_a_reconnection_logs_in_and_subscribes_again(live: Driver) -> None:
     live.close(broken=True)
     live.advance(5)
     assert live.state() is State.LIVE
-    assert methods(live) == ["public/hello", "public/auth", "public/set_heartbeat", "private/subscribe"]
+    wanted = ["public/hello", "public/auth", "public/set_heartbeat", "private/subscribe"]
+    assert methods(live) == [*wanted, "public/test"]  # see ``portfolios``
 
 
 def test_the_portfolio_is_news_only_when_amounts_change(live: Driver) -> None:
@@ -421,6 +423,20 @@ def told_totals(driver: Driver) -> list[Decimal | None]:
     return [event.total for event in driver.told(BalanceUpdate)]
 
 
+def order_at(time_ms: int) -> dict[str, Any]:
+    message: dict[str, Any] = DERIBIT.order(1)
+    message["params"]["data"]["last_update_timestamp"] = time_ms
+    return message
+
+
+def come_back(driver: Driver) -> Driver:
+    """The connection breaks, and the stream is live once more."""
+    driver.close("gone", broken=True)
+    while driver.state() is not State.LIVE:
+        driver.advance(0.1)
+    return driver
+
+
 def test_portfolios_that_come_together_are_compared_with_each_other(live: Driver) -> None:
     """One that repeats the one before it is no news, though neither has been told when they are read."""
     frames = [exact.encode(portfolio(equity)).encode() for equity in ("1", "1", "2", "2", "1")]
@@ -432,9 +448,7 @@ def test_portfolios_that_come_together_are_compared_with_each_other(live: Driver
 def test_after_a_recovery_a_portfolio_waits_for_the_next(live: Driver) -> None:
     """One that was on its way is older than what was read over REST; the last one that comes is the newest."""
     live.text(portfolio("1"))
-    live.close("gone", broken=True)
-    while live.state() is not State.LIVE:
-        live.advance(0.1)
+    come_back(live)
     live.text(portfolio("2"))
     live.text(portfolio("3"))
     assert told_totals(live) == [1]
@@ -442,6 +456,64 @@ def test_after_a_recovery_a_portfolio_waits_for_the_next(live: Driver) -> None:
     assert told_totals(live) == [1, 3]
     live.text(portfolio("4"))
     assert told_totals(live) == [1, 3, 4]
+
+
+def test_a_portfolio_waits_for_what_a_slow_line_has_to_bring(live: Driver) -> None:
+    """The answer to a question comes behind everything that was under way when it was asked."""
+    spoil(live, "public/test")
+    question = come_back(live).sent[-1]
+    live.text(portfolio("1"))
+    live.advance(8.0)
+    live.text(portfolio("2"))
+    assert told_totals(live) == []
+    live.text({"jsonrpc": "2.0", "id": question["id"], "result": {"version": "1.2.26"}})
+    live.advance(SETTLE - 0.1)
+    assert told_totals(live) == []
+    live.advance(0.1)
+    assert told_totals(live) == [2]
+
+
+def test_a_question_that_is_never_answered_holds_portfolios_up_for_so_long(live: Driver) -> None:
+    spoil(live, "public/test")
+    come_back(live).text(portfolio("1"))
+    live.advance(ANSWER_WITHIN)
+    assert told_totals(live) == []
+    live.advance(SETTLE)
+    assert told_totals(live) == [1]
+
+
+def test_an_order_that_comes_late_says_that_portfolios_are_late(live: Driver) -> None:
+    """It is from half a second before Live and comes two seconds after: so does the portfolio behind it."""
+    live_ms = live.clock.now().wall_ms
+    live.advance(2.0)
+    live.text(order_at(live_ms - 500))
+    live.text(portfolio("1"))
+    assert told_totals(live) == []
+    live.text(portfolio("2"))
+    live.advance(0.5 + SETTLE - 0.1)
+    assert told_totals(live) == []
+    live.advance(0.1)
+    assert told_totals(live) == [2]
+
+
+def test_an_order_of_now_says_nothing_of_the_kind(live: Driver) -> None:
+    live.advance(2.0)
+    live.text(order_at(live.clock.now().wall_ms))
+    live.text(portfolio("1"))
+    assert told_totals(live) == [1]
+
+
+def test_a_balance_that_only_an_answer_told_lets_portfolios_wait(live: Driver) -> None:
+    """The second look knows better than the stream: what the stream tells now may be older than that."""
+    summaries = {"summaries": [portfolio("7")["params"]["data"]]}
+    live.counterpart.answers.set(*SUMMARIES, {"jsonrpc": "2.0", "result": summaries})
+    live.advance(SECOND_LOOK_AFTER + SETTLE)
+    assert told_totals(live) == [7]
+    live.text(portfolio("6"))
+    assert told_totals(live) == [7]
+    live.text(portfolio("8"))
+    live.advance(SETTLE)
+    assert told_totals(live) == [7, 8]
 
 
 def test_a_portfolio_that_was_said_before_is_told_and_asked_for(live: Driver) -> None:
