@@ -20,8 +20,10 @@ rotate     jexkit changes the connection, as it does before the 24-hour cut (don
 ========== =============================================================================================================
 
 Beside these there are those of ``CATALOGUE``, by their names in ``jexkit.sim.faults``, which says what they do. Of the
-faults there, some are left out because a stream rightly ends for good (``subscription_left_out``), or because nobody
-can notice them (``subscription_dropped``, ``tokens_expire``: the connection lives, and an idle account looks the same).
+faults there, some are left out because a stream rightly ends for good (``subscription_left_out``), because nobody can
+notice them, or not before long (``subscription_dropped``, ``tells_nothing``, ``tokens_expire``, ``key_dies``: the
+connection lives, and an idle account looks the same), or because the comparison itself goes by what they put in
+disorder (``push_times_jumbled``, ``clock_skew``).
 """
 
 from __future__ import annotations
@@ -67,11 +69,26 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "key_replaced": {},
     "session_evicted": {},
     "lost_acknowledgement": {},
+    "trickle": {"size": 256},
+    "nothing_but_garbage": {"kind": "json"},
+    "late_answers": {"delay": 0.5},
+    "day_cut": {"life": 1.0},
+    "port_closed": {},
+    "rest_banned": {"ban": 1.0},
+    "key_expires_twice": {},
+    "key_deleted": {},
+    "credits_spent": {},
+    "calls_fail": {"times": 2},
+    "duplicates": {"after": 0.3},
+    "kinds_overtake": {"by": 0.2},
+    "rest_leads": {"by": 2.0},
 }
 """Faults of ``jexkit.sim.faults``, with their parameters."""
 WEIGHTS.update(dict.fromkeys(CATALOGUE, 2))
 ONLY_ON = {"lag": ("binance_pm",), "expire": ("binance_pm", "jex"), "token": ("deribit",)}
 ONLY_ON.update({kind: FAULTS[kind].exchanges for kind in CATALOGUE})
+# Deribit's portfolios have neither time nor number: nobody can tell one that is late, with all else in time.
+ONLY_ON["duplicates"] = ONLY_ON["kinds_overtake"] = ("binance_pm", "poloniex", "jex")
 UNANNOUNCED = frozenset({"silence", "expire", "half_open", "key_replaced"})  # nobody can know at once
 BY_JEXKIT = frozenset({"rotate"})
 
