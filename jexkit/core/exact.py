@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Clamped, Context, Decimal, DivisionByZero, InvalidOperation, Overflow, Rounded, Subnormal
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar, get_type_hints
 
 import msgspec
 
@@ -36,6 +36,7 @@ _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _packer = msgspec.json.Encoder()  # Decimals as text
 _unpackers: dict[type[Any], msgspec.json.Decoder[Any]] = {}
+_row_decoders: dict[tuple[type[Any], tuple[str, ...], tuple[str, ...]], msgspec.json.Decoder[Any]] = {}
 
 T = TypeVar("T")
 
@@ -131,8 +132,13 @@ def pack(record: Any) -> str:
     """JSON text of an attrs record, its Decimals as text with all their digits; ``unpack`` makes it one again."""
     try:
         return _packer.encode(record).decode()
-    except UnicodeEncodeError:  # half of a surrogate pair is no text, and nothing could read it back
-        return json.dumps(msgspec.to_builtins(record), ensure_ascii=False).encode("utf-8", "replace").decode()
+    except UnicodeEncodeError:
+        return storable(json.dumps(msgspec.to_builtins(record), ensure_ascii=False))
+
+
+def storable(text: str) -> str:
+    """The text without halves of surrogate pairs: each is no text by itself, and nothing could read it back."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def unpack(text: bytes | str, kind: type[T]) -> T:
@@ -142,6 +148,32 @@ def unpack(text: bytes | str, kind: type[T]) -> T:
     except (msgspec.DecodeError, UnicodeDecodeError, InvalidOperation, RecursionError) as error:
         raise NotJson(str(error)) from None
     return record
+
+
+def unpack_row(text: str, kind: type[T], listed: tuple[str, ...], apart: Mapping[str, Any]) -> T:
+    """The record of this class that has the values ``apart``, and of the fields ``listed`` those in a JSON list, as
+    ``pack`` writes it. Raises NotJson. A field that the class does not have any more is passed over.
+    """
+    try:
+        row = _row_decoder(kind, listed, tuple(apart)).decode(text)
+        for name, value in apart.items():
+            setattr(row, name, value)
+        record: T = msgspec.convert(row, kind, from_attributes=True)
+    except (msgspec.DecodeError, InvalidOperation, RecursionError) as error:
+        raise NotJson(str(error)) from None
+    return record
+
+
+def _row_decoder(kind: type[Any], listed: tuple[str, ...], apart: tuple[str, ...]) -> msgspec.json.Decoder[Any]:
+    """Of a shape that has the fields of the list, of their types in the class, and room for the others."""
+    key = (kind, listed, apart)
+    if key not in _row_decoders:
+        hints = get_type_hints(kind)
+        first: list[tuple[str, Any]] = [(name, hints.get(name, Any)) for name in listed]
+        others: list[tuple[str, Any, Any]] = [(name, Any, None) for name in apart]
+        row = msgspec.defstruct(kind.__name__, [*first, *others], array_like=True, gc=False)
+        _row_decoders[key] = msgspec.json.Decoder(row)
+    return _row_decoders[key]
 
 
 def _unpacker(kind: type[Any]) -> msgspec.json.Decoder[Any]:

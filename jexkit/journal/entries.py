@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Any
 
 import attrs
 
+from jexkit.core.exact import storable
 from jexkit.core.journal import Append, Entry, Memory, Progress, Reader
-from jexkit.core.records import read_event, write_event
+from jexkit.core.records import Form, read_event, read_row
 from jexkit.errors import JournalCorrupt
 from jexkit.events import TYPES, Event
+from jexkit.journal.schema import FORMS
 
 IDS_AT_ONCE = 500  # SQLite takes 999 values in one statement everywhere
 OLDEST = 100  # entries of a stream; where none of these has to go, none behind them is looked at
@@ -20,19 +24,21 @@ STREAMS_AT_ONCE = 50  # looked at in one call of prune
 # long: with a hundred rows at a time that matters little. SQLite takes 999 values everywhere. OR FAIL: what a statement
 # did before its fault is taken back with the rest; else SQLite would write down, for each statement, all pages that it
 # touches as they were before, which is more than the entries themselves.
-_ROW = "(?, ?, ?, ?, ?, ?)"
-_INSERT = "INSERT OR FAIL INTO entries (position, stream, id, type, received_ms, event) VALUES"
-INSERTS = {size: f"{_INSERT} {', '.join([_ROW] * size)}" for size in (100, 10, 1)}
+ROWS, COLUMNS = 100, 8
+_ROW = f"({', '.join('?' * COLUMNS)})"
+_INSERT = "INSERT OR FAIL INTO entries (position, stream, id, type, form, received_ms, event, raw) VALUES"
+INSERTS = {size: f"{_INSERT} {', '.join([_ROW] * size)}" for size in (ROWS, 10, 1)}
 ACKNOWLEDGE = """INSERT INTO consumers VALUES (?, ?, ?)
     ON CONFLICT DO UPDATE SET position = MAX(position, excluded.position)"""
 
 
 @attrs.define
 class Appender:
-    """What the writer knows by heart: the last position, and the streams' numbers."""
+    """What the writer knows by heart: the last position, and the numbers of streams and forms."""
 
     last: int
     streams: dict[str, int]
+    forms: dict[type[Event], tuple[Form, int]] = attrs.field(factory=dict)
     pruned_upto: int = 0  # the number of the stream at which prune goes on
 
     @classmethod
@@ -50,6 +56,8 @@ class Appender:
         """
         for stream in {append.stream for append in appends} | {stream for stream, _ in acknowledgements}:
             self._number_of(connection, stream)
+        for kind in {type(event) for append in appends for event in append.events}:
+            self._form_of(connection, kind)
         written, refused = self._insert(connection, [list(append.events) for append in appends], appends), 0
         if written is None:
             news, refused = self._news(connection, appends)
@@ -69,22 +77,28 @@ class Appender:
             (number,) = connection.execute("SELECT number FROM streams WHERE name = ?", (stream,)).fetchone()
             self.streams[stream] = number
 
+    def _form_of(self, connection: sqlite3.Connection, kind: type[Event]) -> None:
+        if kind not in self.forms:
+            form = Form(kind)
+            fields = " ".join(form.fields)
+            connection.execute("INSERT OR IGNORE INTO forms (fields) VALUES (?)", (fields,))
+            (number,) = connection.execute("SELECT number FROM forms WHERE fields = ?", (fields,)).fetchone()
+            self.forms[kind] = form, number
+
     def _insert(
         self, connection: sqlite3.Connection, events: Sequence[Sequence[Event]], appends: Sequence[Append]
     ) -> list[list[Entry]] | None:
         """Insert as if all were news, which they nearly always are; None, and nothing done, if one is not."""
         position = self.last
         written: list[list[Entry]] = []
-        rows: list[tuple[int, Entry]] = []
+        numbers: list[int] = []
         for append, news in zip(appends, events, strict=True):
-            number = self.streams[append.stream]
-            entries = [Entry(position + place, event) for place, event in enumerate(news, 1)]
+            written.append(list(map(Entry, range(position + 1, position + 1 + len(news)), news)))
+            numbers += [self.streams[append.stream]] * len(news)
             position += len(news)
-            written.append(entries)
-            rows += [(number, entry) for entry in entries]
         connection.execute("SAVEPOINT news")
         try:
-            _insert_rows(connection, rows)
+            self._insert_rows(connection, numbers, list(chain.from_iterable(written)))
         except sqlite3.IntegrityError:
             connection.execute("ROLLBACK TO news")
             return None
@@ -95,6 +109,30 @@ class Appender:
             connection.execute("UPDATE facts SET value = ? WHERE name = 'last'", (position,))
             self.last = position
         return written
+
+    def _insert_rows(self, connection: sqlite3.Connection, numbers: Sequence[int], entries: Sequence[Entry]) -> None:
+        """The entries, each with the number of its stream.
+
+        An event becomes text just before it is inserted: the texts of all of them would not stay in the processor's
+        cache until it is their turn.
+        """
+        for start in range(0, len(entries), ROWS):
+            values = self._values(numbers[start : start + ROWS], entries[start : start + ROWS])
+            at = 0
+            for size, statement in INSERTS.items():
+                while len(values) - at >= size * COLUMNS:
+                    connection.execute(statement, values[at : at + size * COLUMNS])
+                    at += size * COLUMNS
+
+    def _values(self, numbers: Sequence[int], entries: Sequence[Entry]) -> list[object]:
+        values: list[object] = []
+        for number, entry, raw in zip(numbers, entries, _messages(numbers, entries), strict=True):
+            event = entry.event
+            kind = type(event)
+            form, known_as = self.forms[kind]
+            text = form.write(event)
+            values += (entry.position, number, event.id, kind.__name__, known_as, event.received_ms, text, raw)
+        return values
 
     def _news(self, connection: sqlite3.Connection, appends: Sequence[Append]) -> tuple[list[list[Event]], int]:
         """The events of each append whose ids are not known, and how many of all are."""
@@ -135,22 +173,22 @@ class Appender:
         return removed
 
 
-def _insert_rows(connection: sqlite3.Connection, rows: Sequence[tuple[int, Entry]]) -> None:
-    """The entries, each with the number of its stream.
+def _messages(numbers: Sequence[int], entries: Sequence[Entry]) -> list[str | int]:
+    """For each entry its message, or, where the next ones have the same, the position of the last of them.
 
-    An event becomes text just before it is inserted: the texts of all of them would not stay in the processor's cache
-    until it is their turn.
+    Not of the first: entries are removed from the oldest on, and so the message goes with the last that needs it.
     """
-    start = 0
-    for size, statement in INSERTS.items():
-        while len(rows) - start >= size:
-            values: list[object] = []
-            for number, entry in rows[start : start + size]:
-                event = entry.event
-                text = write_event(event)
-                values += (entry.position, number, event.id, type(event).__name__, event.received_ms, text)
-            connection.execute(statement, values)
-            start += size
+    found: list[str | int] = []
+    position, stream, received_ms, raw = 0, 0, 0, ""
+    for number, entry in zip(reversed(numbers), reversed(entries), strict=True):
+        event = entry.event
+        if position and event.raw == raw and event.received_ms == received_ms and number == stream:
+            found.append(position)
+        else:
+            position, stream, received_ms, raw = entry.position, number, event.received_ms, event.raw
+            found.append(raw if raw.isascii() else storable(raw))
+    found.reverse()
+    return found
 
 
 def _known_ids(connection: sqlite3.Connection, number: int, ids: Sequence[str]) -> set[str]:
@@ -196,14 +234,26 @@ def read(
         names = [name for name, kind in TYPES.items() if issubclass(kind, tuple(types))]
         conditions.append(f"type IN ({', '.join('?' * len(names))})")
         values += names  # type: ignore[arg-type]
-    query = f"SELECT position, type, event FROM entries WHERE {' AND '.join(conditions)} ORDER BY position LIMIT ?"  # noqa: S608 - built of the texts above
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    columns, forms = (_COLUMNS, _forms(connection)) if version >= FORMS else (_COLUMNS_BEFORE, {})
+    query = f"SELECT {columns} FROM entries WHERE {' AND '.join(conditions)} ORDER BY position LIMIT ?"  # noqa: S608 - built of the texts above
     rows = connection.execute(query, (*values, limit)).fetchall()
-    return [Entry(position, event_of(kind, text)) for position, kind, text in rows]
+    return [Entry(at, event_of(kind, text, forms.get(form), apart)) for at, kind, text, form, *apart in rows]
 
 
-def event_of(kind: str, text: str) -> Event:
+_COLUMNS_BEFORE = "position, type, event, NULL"  # whoever only reads does not bring a file to today's shape
+_COLUMNS = """position, type, event, form, id, received_ms, CASE TYPEOF(raw)
+    WHEN 'integer' THEN (SELECT raw FROM entries AS later WHERE later.position = entries.raw) ELSE raw END"""
+
+
+def _forms(connection: sqlite3.Connection) -> dict[int | None, tuple[str, ...]]:
+    return {number: tuple(fields.split()) for number, fields in connection.execute("SELECT number, fields FROM forms")}
+
+
+def event_of(kind: str, text: str, fields: tuple[str, ...] | None = None, apart: Sequence[Any] = ()) -> Event:
+    """The event of a row, or of a text that is all of it where there are no fields. Raises JournalCorrupt."""
     try:
-        return read_event(kind, text)
+        return read_event(kind, text) if fields is None else read_row(kind, fields, text, apart)
     except ValueError as error:
         raise JournalCorrupt(f"an event of the journal cannot be read: {error}") from None
 

@@ -66,7 +66,15 @@ STEPS = (
             PRIMARY KEY (stream, position, consumer, callback)
         ) WITHOUT ROWID""",
     ),
+    # 4: the fields' names, and a message that brought several events, once. ``raw`` is the message, or the position of
+    # the entry that has it. A row of before has no form: ``event`` is all of it, and stays so.
+    (
+        "CREATE TABLE forms (number INTEGER PRIMARY KEY, fields TEXT NOT NULL UNIQUE)",
+        "ALTER TABLE entries ADD COLUMN form INTEGER REFERENCES forms",
+        "ALTER TABLE entries ADD COLUMN raw",
+    ),
 )
+FORMS = 4  # the step that brought forms
 VERSION = len(STEPS)
 
 

@@ -56,7 +56,7 @@ logger = logs.of(__name__)
 T = TypeVar("T")
 
 ON_THE_WAY = 10_000  # entries; a consumer that is behind so few of them is at work and not gone
-PAGE = 8192  # bytes; each page is two writes of the log and two of the file, and an event with its message is 1,300
+PAGE = 8192  # bytes; each page is two writes of the log and two of the file, and an event with its message is 600
 LOOK_THROUGH_UPTO = 64 * 1024 * 1024  # bytes; a larger file is not looked through at the start, it would take too long
 
 

@@ -189,6 +189,7 @@ class Kept:
 
     amount: Decimal
     text: str
+    note: str = "none"
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False), st.text())
@@ -202,3 +203,27 @@ def test_a_record_is_unpacked_as_it_was_packed(amount: Decimal, text: str) -> No
 def test_what_is_no_record_is_not_unpacked(text: str | bytes) -> None:
     with pytest.raises(exact.NotJson):
         exact.unpack(text, Kept)
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False), st.text())
+def test_a_record_is_unpacked_of_a_list_and_the_rest_of_it(amount: Decimal, text: str) -> None:
+    """To the last digit and character; what is in neither has its default."""
+    again = exact.unpack_row(exact.pack((amount,)), Kept, ("amount",), {"text": text})
+    assert (str(again.amount), again.text, again.note) == (str(amount), text, "none")
+
+
+def test_a_field_that_a_record_has_no_more_is_passed_over() -> None:
+    row = exact.pack(({"any": "thing"}, Decimal("1.50")))
+    assert exact.unpack_row(row, Kept, ("gone", "amount"), {"text": "kept"}) == Kept(Decimal("1.50"), "kept")
+
+
+@pytest.mark.parametrize(
+    ("row", "text"), [("", "kept"), ("{}", "kept"), ("[]", "kept"), ('["much"]', "kept"), ('["1"]', None)]
+)
+def test_what_is_no_row_is_not_unpacked(row: str, text: str | None) -> None:
+    with pytest.raises(exact.NotJson):
+        exact.unpack_row(row, Kept, ("amount",), {"text": text})
+
+
+def test_half_a_character_is_no_text_to_store() -> None:
+    assert exact.storable("before \ud83d after \u2603") == "before ? after \u2603"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jexkit.core.records import write_event
+from jexkit.events import Fill
 from jexkit.journal.place import header_of
 from jexkit.journal.schema import APPLICATION, STEPS, VERSION, Header, migrate
 from jexkit.journal.sqlite import SqliteJournal
@@ -50,6 +51,27 @@ def test_a_file_of_version_1_becomes_one_of_today(tmp_path: Path) -> None:
     finally:
         journal.close()
     assert header_of(path).version == VERSION
+
+
+def test_a_file_of_version_3_is_read_before_and_after_it_is_brought_to_today(tmp_path: Path) -> None:
+    """Whoever only reads leaves it as it is. Rows of both shapes are read as one."""
+    path, events = tmp_path / "journal", fills(1, 4)
+    old = of_version(path, 3)
+    old.execute("INSERT INTO streams VALUES (1, 'main')")
+    rows = [(at, 1, event.id, "Fill", event.received_ms, write_event(event)) for at, event in enumerate(events[:2], 1)]
+    old.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", rows)
+    old.close()
+    reader = SqliteJournal(path)
+    assert [entry.event for entry in reader.read(types=[Fill])] == events[:2]
+    assert header_of(path).version == 3
+    journal = SqliteJournal(path)
+    journal.open()
+    try:
+        journal.append("main", events)
+        assert [entry.event for entry in journal.read()] == events
+        assert [entry.event for entry in reader.read(2)] == events[2:]
+    finally:
+        journal.close()
 
 
 def test_an_interrupted_step_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
