@@ -56,7 +56,7 @@ class Appender:
         """
         for stream in {append.stream for append in appends} | {stream for stream, _ in acknowledgements}:
             self._number_of(connection, stream)
-        for kind in {type(event) for append in appends for event in append.events}:
+        for kind in set(map(type, chain.from_iterable(append.events for append in appends))):
             self._form_of(connection, kind)
         written, refused = self._insert(connection, [list(append.events) for append in appends], appends), 0
         if written is None:
