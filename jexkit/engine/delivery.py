@@ -35,7 +35,7 @@ logger = logs.of(__name__)
 CLOSED_KEPT = 1_000  # orders that are remembered after their end was told, for a word about one that is dropped later
 _WAIT = 0.1  # seconds between two looks at a full queue, if nobody wakes us
 NEVER = float("inf")
-_LIFE = frozenset({Live, Lost})  # after which somebody is told even if nobody listens
+LIFE = frozenset({Live, Lost})  # after which somebody is told even if nobody listens
 
 
 class Upstream(Protocol):
@@ -73,7 +73,7 @@ class _Plan:
     @classmethod
     def of(cls, kind: type[Event], own: tuple[Registration, ...], common: tuple[Registration, ...]) -> _Plan:
         wanted = tuple(registration for registration in (*own, *common) if issubclass(kind, registration.kind))
-        return cls(own, common, kind.__name__, issubclass(kind, STATE), kind in _LIFE, wanted)
+        return cls(own, common, kind.__name__, issubclass(kind, STATE), kind in LIFE, wanted)
 
 
 class Delivery:

@@ -17,7 +17,7 @@ from jexkit.core.memory import Memory
 from jexkit.core.overflow import QUEUE_SIZE, Overflow
 from jexkit.engine.clock import Clock
 from jexkit.engine.consumers import Consumers, Retries
-from jexkit.engine.delivery import Delivery
+from jexkit.engine.delivery import LIFE, Delivery
 from jexkit.engine.inbox import Inbox
 from jexkit.engine.journaling import Writer
 from jexkit.engine.registry import Registry
@@ -179,7 +179,7 @@ class JournaledDelivery(Delivery):
             self._is_first
             or self._since_memory >= self._remember_after
             or now - self._remembered >= REMEMBER_EVERY
-            or any(type(event) is Live for event in events)
+            or Live in map(type, events)
         )
         if is_due:
             self._is_first, self._since_memory, self._remembered = False, 0, now
@@ -232,7 +232,8 @@ class JournaledDelivery(Delivery):
                 return False
             self._runner.leave_if_away()  # by the process id: not every fork runs Python's hooks
             self._pending.popleft()
-            self._tell_listeners(entry.event)
+            if self._listeners or type(entry.event) in LIFE:
+                self._tell_listeners(entry.event)
             self._inbox.done()
         return True
 

@@ -68,7 +68,7 @@ class Writer:
         self._clock = clock
         self._handed: queue.SimpleQueue[_Handed | str] = queue.SimpleQueue()
         self._acknowledgements: dict[Reader, int] = {}
-        self._acknowledgements_lock = threading.Lock()  # guards the replacing of _acknowledgements
+        self._is_nudged = False  # whether the queue holds a word that there are some
         self._watching: dict[str, Wanted] = {}
         self._looked = clock.monotonic()
         self._stopping = threading.Event()
@@ -96,10 +96,9 @@ class Writer:
 
     def acknowledge(self, stream: str, consumer: str, position: int) -> None:
         """A consumer is done with everything up to ``position``; 0 makes it known."""
-        with self._acknowledgements_lock:
-            is_first = not self._acknowledgements
-            self._acknowledgements[stream, consumer] = position
-        if is_first:
+        self._acknowledgements[stream, consumer] = position
+        if not self._is_nudged:
+            self._is_nudged = True
             self._handed.put(_NUDGE)
 
     def settle(self, stream: str) -> None:
@@ -136,8 +135,7 @@ class Writer:
         self._prune()
         while not is_last:
             handed, is_last = self._gather()
-            with self._acknowledgements_lock:
-                acknowledgements, self._acknowledgements = self._acknowledgements, {}
+            acknowledgements = self._take_acknowledgements()
             if handed or acknowledgements:
                 self._write(handed, acknowledgements)
             self._since_prune += sum(len(each.append.events) for each in handed)
@@ -166,6 +164,15 @@ class Writer:
                 count += len(each.append.events)
             patience = 0.0 if handed else COMPANY
         return handed, False
+
+    def _take_acknowledgements(self) -> dict[Reader, int]:
+        """Without a lock, since one is given with each event: each step here is one of the dictionary's own."""
+        self._is_nudged = False  # first: what comes from here on, and is not taken now, says so anew
+        taken: dict[Reader, int] = {}
+        while self._acknowledgements:
+            reader, position = self._acknowledgements.popitem()
+            taken[reader] = position
+        return taken
 
     def _write(self, handed: list[_Handed], acknowledgements: dict[Reader, int]) -> None:
         wait, appends = FIRST_RETRY, [each.complete() for each in handed]

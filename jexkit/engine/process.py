@@ -66,7 +66,7 @@ class Home:
 
     def leave_if_away(self) -> None:
         """After code that may have forked: end this thread in the child (see ``until_gone``), and say so."""
-        if not self.may_act():
+        if os.getpid() != self._pid and not self.may_act():  # here as well: it is asked after each event of a journal
             raise Gone
 
     @property

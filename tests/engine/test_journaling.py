@@ -126,6 +126,21 @@ def test_acknowledgements_are_written_without_company(writer: Writer, journal: W
     assert journal.position("main") == 2
 
 
+def test_an_acknowledgement_during_a_transaction_is_written_after_it(
+    writer: Writer, journal: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By itself, if nothing else comes, and not when the thread next looks for something else."""
+    monkeypatch.setattr("jexkit.engine.journaling.LOOK_EVERY", 2 * PATIENCE)
+    journal.may_write.clear()
+    writer.acknowledge("main", MAIN, 1)
+    assert journal.begun.acquire(timeout=PATIENCE)
+    writer.acknowledge("main", MAIN, 2)
+    journal.may_write.set()
+    assert journal.begun.acquire(timeout=PATIENCE), "nobody said that there is another one"
+    assert writer.stop(PATIENCE)
+    assert journal.calls == [([], {("main", MAIN): 1}), ([], {("main", MAIN): 2})]
+
+
 def test_a_memory_is_written_with_its_events(writer: Writer, journal: Watched) -> None:
     told = Told()
     writer.append("main", fills(1, 2), told, memory=lambda: "the memory")
