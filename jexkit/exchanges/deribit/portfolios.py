@@ -30,6 +30,7 @@ class Waiting:
         self.known_ms = 0  # the exchange's time of what came another way
         self._known_at = 0.0  # the same, monotonic
         self._question = 0  # the number of the last one
+        self._late_until = 0.0  # monotonic; by then an exchange that is late has told what is known
         self._held: dict[str, Event] = {}  # the last of each currency
         self.until: float | None = None  # monotonic; None where none has to wait
 
@@ -46,7 +47,7 @@ class Waiting:
     def answered(self, question: int, now: Now) -> None:
         """The line has brought all that was under way, or will not answer: that is for others to find out."""
         if question == self._question and self.until is not None:
-            self.until = now.monotonic + SETTLE
+            self.until = max(self._late_until, now.monotonic + SETTLE)
 
     def heard(self, event: Event, now: Now) -> bool:
         """An order or trade older than what is known: whether it says that portfolios have to wait (longer)."""
@@ -54,7 +55,8 @@ class Waiting:
         is_told = type(event) is OrderUpdate or type(event) is Fill
         if not is_told or max(late, now.monotonic - self._known_at) > UNTOLD_AFTER:
             return False  # such a stream is no good, and is left for it; or the message is an old one, for some reason
-        self.until = max(self.until or 0.0, now.monotonic + late + SETTLE)
+        self._late_until = max(self._late_until, now.monotonic + late + SETTLE)
+        self.until = max(self.until or 0.0, self._late_until)
         return True
 
     def hold(self, portfolios: Sequence[Event]) -> None:

@@ -85,6 +85,16 @@ def test_a_late_order_says_how_much_is_to_come(waiting: Waiting) -> None:
     assert waiting.until == 2.0 + 1.5 + SETTLE
 
 
+def test_the_answer_does_not_unsay_that() -> None:
+    found = Waiting()
+    found.know(KNOWN_MS, at(0.0))
+    question = found.begin()
+    assert found.heard(order(KNOWN_MS - 1_500), at(2.0))
+    assert found.until == NEVER
+    found.answered(question, at(2.25))
+    assert found.until == 2.0 + 1.5 + SETTLE
+
+
 def test_it_does_so_when_none_waits_any_more(waiting: Waiting) -> None:
     waiting.release()
     assert waiting.heard(order(KNOWN_MS - 500), at(5.0))
