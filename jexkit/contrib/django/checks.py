@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core import checks
+from django.db import connections
 from django.utils.module_loading import autodiscover_modules
 
 from jexkit.contrib.accounts import BadSetting
-from jexkit.contrib.django import HANDLERS, conf
+from jexkit.contrib.django import HANDLERS, claim, conf
+from jexkit.contrib.django.trouble import where_of
 
 TAG = "jexkit"
 
@@ -28,6 +30,20 @@ def check_settings(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckM
     if not found:
         found = [fault for stream in conf.read().streams.values() for fault in stream.faults(os.environ)]
     return [_message(fault) for fault in found]
+
+
+@checks.register(TAG)
+def check_journal(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """The site's own database can hold a journal, where that is where it is to be. Nothing is asked of the database."""
+    del app_configs, kwargs
+    if conf.faults():
+        return []
+    wanted = conf.read()
+    if wanted.journal != conf.IN_DATABASE or connections[wanted.database].vendor in claim.VENDORS:
+        return []
+    what = f"{conf.SETTING}['JOURNAL'] is {conf.IN_DATABASE!r}, and the {where_of(wanted.database)} cannot hold one"
+    hint = claim.INSTEAD[:1].upper() + claim.INSTEAD[1:]
+    return [checks.Error(f"{what}: {claim.WHAT_CAN}.", hint=f"{hint}.", id="jexkit.E003")]
 
 
 @checks.register(TAG)

@@ -22,6 +22,9 @@ class Claim(Protocol):
 
 
 JOURNAL = "journal"
+VENDORS = ("postgresql", "sqlite")
+WHAT_CAN = "it needs PostgreSQL, or SQLite in a file"
+INSTEAD = "give JEXKIT['JOURNAL'] the path of a file of its own instead"
 
 
 def claim_journal(alias: str, *, by_force: bool = False) -> Claim:
@@ -43,10 +46,7 @@ def claim_journal(alias: str, *, by_force: bool = False) -> Claim:
         return held
     if connection.vendor == "sqlite" and not connection.is_in_memory_db():
         return FileClaim(Path(connection.settings_dict["NAME"]), by_force=by_force)
-    raise ConfigurationError(
-        f"the {where_of(alias)} cannot hold a journal: it needs PostgreSQL, or SQLite in a file; "
-        "give JEXKIT['JOURNAL'] the path of a file of its own instead"
-    )
+    raise ConfigurationError(f"the {where_of(alias)} cannot hold a journal: {WHAT_CAN}; {INSTEAD}")
 
 
 class AdvisoryLock:

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core import checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
+from django.db import connections
 from django.test import override_settings
 
 from jexkit import Fill
@@ -46,6 +47,18 @@ def test_a_site_that_is_right() -> None:
     """Nothing to say, and the handlers of its apps are found."""
     assert messages() == []
     assert streams.see in [handler.callback for handler in ours.HANDLERS]
+
+
+def test_a_database_that_cannot_hold_a_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Said before anything runs, on MySQL and others, which hold the lock and the states all the same."""
+    monkeypatch.setattr(connections["default"], "vendor", "mysql")
+    (found,) = messages(JEXKIT={"STREAMS": {"main": MAIN}})
+    assert found.id == "jexkit.E003"
+    assert found.msg.startswith("JEXKIT['JOURNAL'] is 'database', and the database 'default' (mysql) cannot hold one")
+    assert found.hint == "Give JEXKIT['JOURNAL'] the path of a file of its own instead."
+    for journal in ("jexkit.db", None):
+        assert messages(JEXKIT={"STREAMS": {"main": MAIN}, "JOURNAL": journal}) == []
+    assert messages(JEXKIT={"STREAMS": {"main": MAIN}, "DATABASE": "postgres"}) == []
 
 
 def test_the_checks_are_among_djangos_own() -> None:
