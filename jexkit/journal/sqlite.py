@@ -214,6 +214,7 @@ class SqliteJournal(Journal):
             if here.claim is not None and here.claim.is_gone:
                 before, here.claim = here.claim, Claim(self.path)  # where that fails, the old one forbids what it did
                 before.release()
+                here.appender = None  # another process may have written meanwhile, and positions have gone on
             here.check_claim()
             if is_replaced(self.path, here.files):
                 here.close_reading()

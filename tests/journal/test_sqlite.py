@@ -466,6 +466,25 @@ def test_a_child_can_take_over_when_the_parent_has_closed(journal: SqliteJournal
     os.close(go_write)
 
 
+def test_a_writer_that_was_replaced_for_a_while_goes_on_behind_what_the_other_one_wrote(
+    journal: SqliteJournal,
+) -> None:
+    """It hung, another process took over and has ended: the positions of before are taken, and nothing is damaged."""
+    journal.append("main", fills(1, 2))
+
+    def other() -> None:
+        mine = SqliteJournal(journal.path)
+        mine.take_over()
+        mine.append("main", fills(3, 5))
+        mine.close()
+
+    assert in_child(other) == 0
+    journal.append("main", fills(6, 6))
+    assert [event.id for event in events_of(journal.read())] == [f"event:{number}" for number in range(1, 7)]
+    assert positions_of(journal.read()) == [1, 2, 3, 4, 5, 6]
+    assert not journal.status().set_aside
+
+
 def test_a_new_file_has_large_pages_and_an_old_one_stays_as_it_is(
     journal: SqliteJournal, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
