@@ -118,15 +118,15 @@ class RecoveringMachine(Machine):
     def _leave(self, error: JexkitError, now: Now) -> Outputs:
         outputs = super()._leave(error, now)
         self._doubted.clear()
-        return outputs + (self._in_order(self.recovery.release()) if self.stands_by else self._interrupted(now))
+        return outputs + (self._in_order(self.recovery.release()) if self.stands_by else self._interrupted())
 
-    def _interrupted(self, now: Now) -> Outputs:
+    def _interrupted(self) -> Outputs:
         """The connection is gone. What its look had learned, and what it held, is told now: after the next answers it
         would be old, and the next look goes on from there."""
         look, self._looking = self._looking, None
         outputs: Outputs = []
         if look is not None and look.has_begun:
-            outputs += self._recovered(self.recovery.part(by_their_clock(look.picture), self.book), now)
+            outputs += self._tell_found(self.recovery.part(by_their_clock(look.picture), self.book))
         return outputs + self._in_order(self.recovery.left())
 
     @property
@@ -360,8 +360,11 @@ class RecoveringMachine(Machine):
     # --- what was found -----------------------------------------------------------------------------------------------
 
     def _recovered(self, events: Sequence[Event], now: Now) -> Outputs:
-        """Tell what answers had, if it is news."""
+        """Tell what answers had, if it is news. The connection goes on."""
         del now
+        return self._tell_found(events)
+
+    def _tell_found(self, events: Sequence[Event]) -> Outputs:
         outputs = self._in_order(events)
         self.counters["recovered"] += len(sorted_by_use(outputs)[0])
         return outputs

@@ -150,9 +150,14 @@ class Recovery:
         self._looks = 0
 
     def began(self) -> None:
-        """A connection is subscribed: what it brings from now on is newer than any answer that was asked for before."""
+        """A connection is subscribed: what it brings is newer than any answer that was asked for before.
+
+        It may have brought something already: some exchanges tell of the account before they say that they will.
+        """
         self._is_caught_up = False
         self._spoken_for.clear()
+        for event in self._held:
+            self._speak(event)
         self._missing.clear()
 
     def known(self, book: Book) -> Known:

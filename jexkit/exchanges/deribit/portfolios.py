@@ -22,13 +22,15 @@ from jexkit.core.values import Now
 from jexkit.core.waiting import NEVER
 from jexkit.events import BalanceUpdate, Event, Fill, OrderUpdate
 
+_DATED = frozenset({OrderUpdate, Fill})  # a portfolio has the time of its arrival
+
 
 class Waiting:
     """The portfolios of one connection that wait."""
 
     def __init__(self) -> None:
-        self.known_ms = 0  # the exchange's time of what came another way
-        self._known_at = 0.0  # the same, monotonic
+        self._known_ms = 0  # the exchange's time of what came another way
+        self.listens_until = 0.0  # monotonic; a stream that is later than that is no good, and is left for it
         self._question = 0  # the number of the last one
         self._late_until = 0.0  # monotonic; by then an exchange that is late has told what is known
         self._held: dict[str, Event] = {}  # the last of each currency
@@ -36,7 +38,7 @@ class Waiting:
 
     def know(self, exchange_ms: int, now: Now) -> None:
         """What is known now came another way; orders and trades from before it say that the stream is late."""
-        self.known_ms, self._known_at = exchange_ms, now.monotonic
+        self._known_ms, self.listens_until = exchange_ms, now.monotonic + UNTOLD_AFTER
 
     def begin(self) -> int:
         """Portfolios wait from now on; ``answered`` follows. Returns the number of the question to be sent."""
@@ -49,12 +51,13 @@ class Waiting:
         if question == self._question and self.until is not None:
             self.until = max(self._late_until, now.monotonic + SETTLE)
 
-    def heard(self, event: Event, now: Now) -> bool:
-        """An order or trade older than what is known: whether it says that portfolios have to wait (longer)."""
-        late = (self.known_ms - event.time_ms) / 1000
-        is_told = type(event) is OrderUpdate or type(event) is Fill
-        if not is_told or max(late, now.monotonic - self._known_at) > UNTOLD_AFTER:
-            return False  # such a stream is no good, and is left for it; or the message is an old one, for some reason
+    def heard(self, events: Sequence[Event], now: Now) -> bool:
+        """Whether orders or trades among these say that portfolios have to wait (longer). To be asked while one
+        ``listens``; those that are older than any good stream can be are no news of now, for whatever reason."""
+        ages = [(self._known_ms - each.time_ms) / 1000 for each in events if type(each) in _DATED]
+        late = max((age for age in ages if 0 < age <= UNTOLD_AFTER), default=0.0)
+        if not late:
+            return False
         self._late_until = max(self._late_until, now.monotonic + late + SETTLE)
         self.until = max(self.until or 0.0, self._late_until)
         return True

@@ -242,6 +242,8 @@ class Session(OverflowingMachine):
         return outputs + super()._live(now)
 
     def _recovered(self, events: Sequence[Event], now: Now) -> Outputs:
+        if self.stands_by:  # an answer to a question of before; the connection that has taken over asks as well
+            events = [event for event in events if not isinstance(event, BalanceUpdate)]
         outputs = super()._recovered(events, now)
         if self.phase is Phase.LIVE and any(type(event) is BalanceUpdate for event in sorted_by_use(outputs)[0]):
             outputs += self._let_portfolios_wait(now)
@@ -268,9 +270,16 @@ class Session(OverflowingMachine):
             self._at("portfolios", self._portfolios.until, self._tell_portfolios)
         return []
 
+    def _hold(self, events: Sequence[Event], now: Now) -> Outputs:
+        """Of a connection that is to take over: until it does, the other one tells of balances as well."""
+        if not self.stands_by:
+            return super()._hold(events, now)
+        self._portfolios.hold(events)
+        return super()._hold([event for event in events if not isinstance(event, BalanceUpdate)], now)
+
     def _take(self, events: Sequence[Event], now: Now) -> Outputs:
         waiting = self._portfolios
-        if events and events[0].time_ms < waiting.known_ms and waiting.heard(events[0], now):
+        if now.monotonic < waiting.listens_until and waiting.heard(events, now):
             self._plan_portfolios()
         if waiting.until is None and not self.stands_by:
             return self._in_order(events)
@@ -279,7 +288,8 @@ class Session(OverflowingMachine):
 
     def _tell_portfolios(self, now: Now) -> Outputs:
         del now
-        return self._in_order(self._portfolios.release())
+        waited = self._portfolios.release()
+        return [] if self.stands_by else self._in_order(waited)  # the other connection tells of balances
 
     def _in_order(self, events: Sequence[Event]) -> Outputs:
         """Each portfolio is compared with the one before it, which may be among those that came together."""

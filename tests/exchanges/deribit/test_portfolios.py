@@ -79,9 +79,9 @@ def test_an_answer_after_the_end_says_nothing(until: Callable[[Waiting], object]
 
 def test_a_late_order_says_how_much_is_to_come(waiting: Waiting) -> None:
     """At the moment 2 the stream tells of what was 1.5 seconds before what is known: it has those to go."""
-    assert waiting.heard(order(KNOWN_MS - 1_500), at(2.0))
+    assert waiting.heard([order(KNOWN_MS - 1_500)], at(2.0))
     assert waiting.until == 2.0 + 1.5 + SETTLE
-    assert waiting.heard(order(KNOWN_MS - 100), at(2.1))
+    assert waiting.heard([order(KNOWN_MS - 100)], at(2.1))
     assert waiting.until == 2.0 + 1.5 + SETTLE
 
 
@@ -89,7 +89,7 @@ def test_the_answer_does_not_unsay_that() -> None:
     found = Waiting()
     found.know(KNOWN_MS, at(0.0))
     question = found.begin()
-    assert found.heard(order(KNOWN_MS - 1_500), at(2.0))
+    assert found.heard([order(KNOWN_MS - 1_500)], at(2.0))
     assert found.until == NEVER
     found.answered(question, at(2.25))
     assert found.until == 2.0 + 1.5 + SETTLE
@@ -97,21 +97,27 @@ def test_the_answer_does_not_unsay_that() -> None:
 
 def test_it_does_so_when_none_waits_any_more(waiting: Waiting) -> None:
     waiting.release()
-    assert waiting.heard(order(KNOWN_MS - 500), at(5.0))
+    assert waiting.heard([order(KNOWN_MS - 500)], at(5.0))
     assert waiting.until == 5.0 + 0.5 + SETTLE
 
 
 def test_an_old_order_says_nothing(waiting: Waiting) -> None:
     """Neither one from long before, nor one that comes long after: no stream that is any good is so late."""
     before = waiting.until
-    assert not waiting.heard(order(KNOWN_MS - round(UNTOLD_AFTER * 1000) - 1), at(1.0))
-    assert not waiting.heard(order(KNOWN_MS - 1), at(UNTOLD_AFTER + 0.1))
+    assert not waiting.heard([order(KNOWN_MS - round(UNTOLD_AFTER * 1000) - 1)], at(1.0))
     assert waiting.until == before
+    assert waiting.listens_until == UNTOLD_AFTER
+
+
+def test_of_several_that_come_together_the_latest_counts(waiting: Waiting) -> None:
+    times = (KNOWN_MS + 2_000, KNOWN_MS - 500, KNOWN_MS - 3_000, KNOWN_MS - 60_000)
+    assert waiting.heard([portfolio("btc", 1), *map(order, times)], at(2.0))
+    assert waiting.until == 2.0 + 3.0 + SETTLE
 
 
 def test_a_portfolio_has_no_time_to_go_by(waiting: Waiting) -> None:
     """Its time is that of its arrival."""
-    assert not waiting.heard(portfolio("btc", 1), at(1.0))
+    assert not waiting.heard([portfolio("btc", 1)], at(1.0))
 
 
 def test_the_last_one_of_each_currency_is_told(waiting: Waiting) -> None:

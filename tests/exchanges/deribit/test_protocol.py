@@ -12,9 +12,10 @@ import pytest
 
 from jexkit.core import exact
 from jexkit.core.lifecycle import Phase, State
-from jexkit.core.recovering import DOUBTS, SECOND_LOOK_AFTER, SETTLE
+from jexkit.core.recovering import DOUBTS, SECOND_LOOK_AFTER, SETTLE, UNTOLD_AFTER
 from jexkit.core.rotation import BEFORE_THE_CUT, SPREAD, Schedule
 from jexkit.core.values import Call, Drop, Open, sorted_by_use
+from jexkit.core.waiting import NEVER
 from jexkit.errors import AuthenticationError, BadRequest, SubscriptionRefused, TransportError
 from jexkit.events import AccountNotice, BalanceUpdate, Lost, NoticeKind, Suspended, SuspendReason
 from jexkit.exchanges.deribit.protocol import ANSWER_WITHIN, EVERYTHING, EXTRAS
@@ -496,6 +497,18 @@ def test_an_order_that_comes_late_says_that_portfolios_are_late(live: Driver) ->
     assert told_totals(live) == [2]
 
 
+def test_it_does_so_among_others_that_come_together(live: Driver) -> None:
+    """Messages come together when there are many, which is when an exchange is late."""
+    live_ms = live.clock.now().wall_ms
+    live.advance(2.0)
+    frames = [order_at(live.clock.now().wall_ms), order_at(live_ms - 500), portfolio("1")]
+    machine = live.machine
+    told, _ = sorted_by_use(
+        machine.texts(machine.link, [exact.encode(frame).encode() for frame in frames], live.clock.now())
+    )
+    assert [event for event in told if isinstance(event, BalanceUpdate)] == []
+
+
 def test_an_order_of_now_says_nothing_of_the_kind(live: Driver) -> None:
     live.advance(2.0)
     live.text(order_at(live.clock.now().wall_ms))
@@ -514,6 +527,37 @@ def test_a_balance_that_only_an_answer_told_lets_portfolios_wait(live: Driver) -
     live.text(portfolio("8"))
     live.advance(SETTLE)
     assert told_totals(live) == [7, 8]
+
+
+def test_a_balance_that_came_before_the_stream_said_that_it_would_is_not_told_after_a_later_answer() -> None:
+    """It came before the question: the answer knows better, but the stream's word stands until it has another."""
+    driver = DERIBIT.driver()
+    summaries = {"summaries": [portfolio("7")["params"]["data"]]}
+    driver.counterpart.answers.set(*SUMMARIES, {"jsonrpc": "2.0", "result": summaries})
+    answer: Hears = driver.counterpart.hears
+    spoil(driver, "public/set_heartbeat")
+    driver.start()
+    assert driver.machine.phase is Phase.ENTERING
+    driver.text(portfolio("6"))
+    for frame in answer(next(frame for frame in driver.sent if frame["method"] == "public/set_heartbeat")):
+        driver.text(frame)
+    assert driver.state() is State.LIVE
+    assert told_totals(driver) == [6]
+
+
+def test_nothing_waits_and_nothing_is_asked_on_a_connection_that_is_gone(live: Driver) -> None:
+    """What a look has learned is told when it is cut short. No portfolio comes after it."""
+    summaries = {"summaries": [portfolio("7")["params"]["data"]]}
+    live.counterpart.answers.set(*SUMMARIES, {"jsonrpc": "2.0", "result": summaries})
+    live.holding = True
+    live.advance(SECOND_LOOK_AFTER)
+    while live.counterpart.answers.asked(*SUMMARIES) < 2:  # the first look had none
+        assert live.step()
+    live.forget()
+    live.stop()
+    assert told_totals(live) == [7]
+    assert live.sent == []
+    assert live.machine.due == NEVER
 
 
 def test_a_portfolio_that_was_said_before_is_told_and_asked_for(live: Driver) -> None:
@@ -544,6 +588,71 @@ def test_of_two_connections_the_new_one_tells_the_portfolio() -> None:
     driver.text(portfolio("9"), link=old)
     driver.advance(60)
     assert told_totals(driver) == [2]
+
+
+def changing_over() -> tuple[Driver, Callable[[], None]]:
+    """A second connection is on its way in; the other thing lets it take over."""
+    driver = rotating(DERIBIT, Schedule(86_400.0))
+    driver.start()
+    old = driver.link
+    answer: Hears = driver.counterpart.hears
+    spoil(driver, "private/subscribe")
+    driver.advance((86_400.0 - BEFORE_THE_CUT) * (1 - SPREAD * 0.5) + 0.001)
+    assert (driver.link, driver.asked_for(Open)[-1].link) == (old, old + 1)
+    question = next(frame for frame in reversed(driver.sent) if frame["method"] == "private/subscribe")
+    driver.forget()
+
+    def go_over() -> None:
+        for frame in answer(question):
+            driver.text(frame, link=old + 1)
+        assert driver.link == old + 1
+
+    return driver, go_over
+
+
+def test_what_a_new_connection_brought_before_it_took_over_is_not_told_after_what_the_old_one_told() -> None:
+    """Both bring the same. The new one may be long on its way in, and the old one tells of balances until then."""
+    driver, go_over = changing_over()
+    for total in ("1", "2"):
+        driver.text(portfolio(total), link=driver.link + 1)
+        driver.text(portfolio(total), link=driver.link)
+    go_over()
+    driver.advance(60)
+    assert told_totals(driver) == [1, 2]
+
+
+def test_an_answer_to_the_old_connection_tells_no_balance_once_the_new_one_has_taken_over() -> None:
+    """Its portfolios would not wait for that answer. It asks for itself a few seconds later."""
+    driver, go_over = changing_over()
+    for total in ("1", "2", "1"):  # which is asked about
+        driver.text(portfolio(total))
+    summaries = {"summaries": [portfolio("7")["params"]["data"]]}
+    driver.counterpart.answers.set(*SUMMARIES, {"jsonrpc": "2.0", "result": summaries})
+    driver.advance(SETTLE + 0.5)
+    assert driver.asked_for(Call)[0].what == DOUBTS
+    go_over()
+    driver.advance(2 * SETTLE)
+    assert told_totals(driver) == [1, 2, 1]
+    driver.advance(SECOND_LOOK_AFTER + UNTOLD_AFTER)
+    assert told_totals(driver) == [1, 2, 1, 7]
+
+
+def test_what_waits_on_the_old_connection_is_not_told_once_the_new_one_has_taken_over() -> None:
+    driver, go_over = changing_over()
+    for total in ("1", "2", "1"):  # which is asked about
+        driver.text(portfolio(total))
+    summaries = {"summaries": [portfolio("7")["params"]["data"]]}
+    driver.counterpart.answers.set(*SUMMARIES, {"jsonrpc": "2.0", "result": summaries})
+    driver.advance(2 * SETTLE)
+    assert told_totals(driver)[-1] == 7
+    old = driver.link
+    driver.text(portfolio("8"), link=old)
+    go_over()
+    driver.text(portfolio("9"), link=driver.link)
+    driver.advance(0.5)
+    driver.text(portfolio("8"), link=old)
+    driver.advance(2 * SETTLE)
+    assert told_totals(driver) == [1, 2, 1, 7, 9]
 
 
 def test_the_next_connection_has_what_the_program_asked_for() -> None:
