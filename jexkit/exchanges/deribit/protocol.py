@@ -87,7 +87,7 @@ class Session(OverflowingMachine):
         self._said: deque[int] = deque(maxlen=PORTFOLIOS_KEPT)
         self._access_token = ""
         self._refresh_token = ""
-        self._skew_ms = 0
+        self._clock: tuple[int, float] | None = None  # what the exchange's said last, and when that was (monotonic)
 
     # --- the way in -------------------------------------------------------------------------------------------------
 
@@ -114,9 +114,16 @@ class Session(OverflowingMachine):
         if account.grant == "client_credentials":
             return {**grant, "client_secret": account.client_secret}
         nonce = f"{int(self._chance() * 16**12):012x}"
-        timestamp = now.wall_ms + self._skew_ms
+        timestamp = self._exchange_ms(now)
         signature = signing.client_signature(account.client_secret, timestamp, nonce)
         return {**grant, "timestamp": timestamp, "nonce": nonce, "data": "", "signature": signature}
+
+    def _exchange_ms(self, now: Now) -> int:
+        """The exchange's time. Ours is not asked once an answer has told it: it can be set at any moment."""
+        if self._clock is None:
+            return now.wall_ms
+        told_ms, monotonic = self._clock
+        return told_ms + round((now.monotonic - monotonic) * 1000)
 
     def _logged_in(self, result: Any, now: Now) -> Outputs:
         self._keep_tokens(result, now)
@@ -251,7 +258,7 @@ class Session(OverflowingMachine):
 
     def _know(self, now: Now) -> Outputs:
         """Something came another way; see ``portfolios``."""
-        self._portfolios.know(now.wall_ms + self._skew_ms, now)
+        self._portfolios.know(self._exchange_ms(now), now)
         return []
 
     def _let_portfolios_wait(self, now: Now) -> Outputs:
@@ -343,7 +350,7 @@ class Session(OverflowingMachine):
         self._unreadable_in_a_row = 0
         out = fields.integer(message, "usOut")
         if out is not None:
-            self._skew_ms = out // 1000 - now.wall_ms
+            self._clock = (out // 1000, now.monotonic)
         number = fields.integer(message, "id")
         request = self._requests.pop(number, None) if number is not None else None
         if request is None:

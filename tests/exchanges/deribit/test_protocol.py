@@ -497,6 +497,24 @@ def test_an_order_that_comes_late_says_that_portfolios_are_late(live: Driver) ->
     assert told_totals(live) == [2]
 
 
+@pytest.mark.parametrize("seconds", [-60, -5, 5, 60])
+def test_it_does_so_though_our_clock_was_set(live: Driver, seconds: int) -> None:
+    """By how much an order is late the exchange's own times tell."""
+    exchange_ms = live.clock.now().wall_ms
+    live.clock.set_wall(exchange_ms + seconds * 1000)
+    summaries = {"summaries": [portfolio("7")["params"]["data"]]}
+    live.counterpart.answers.set(*SUMMARIES, {"jsonrpc": "2.0", "result": summaries})
+    live.counterpart.hears = lambda frame: [{"jsonrpc": "2.0", "id": frame["id"], "result": {}}]
+    live.advance(SECOND_LOOK_AFTER + SETTLE)
+    live.advance(SETTLE)
+    assert told_totals(live) == [7]
+    live.text(order_at(exchange_ms + round((SECOND_LOOK_AFTER + SETTLE) * 1000) - 400))  # and comes 1.4 seconds later
+    live.text(portfolio("6"))
+    live.text(portfolio("7"))
+    live.advance(SECOND_LOOK_AFTER)
+    assert told_totals(live) == [7]
+
+
 def test_it_does_so_among_others_that_come_together(live: Driver) -> None:
     """Messages come together when there are many, which is when an exchange is late."""
     live_ms = live.clock.now().wall_ms
