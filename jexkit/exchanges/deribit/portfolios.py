@@ -19,9 +19,9 @@ from collections.abc import Sequence
 
 from jexkit.core.recovering import SETTLE, UNTOLD_AFTER
 from jexkit.core.values import Now
-from jexkit.core.waiting import NEVER
 from jexkit.events import BalanceUpdate, Event, Fill, OrderUpdate
 
+LONGEST = 3 * UNTOLD_AFTER  # seconds that portfolios wait at the most: answers can come late, and one after the other
 _DATED = frozenset({OrderUpdate, Fill})  # a portfolio has the time of its arrival
 
 
@@ -32,6 +32,7 @@ class Waiting:
         self._known_ms = 0  # the exchange's time of what came another way
         self.listens_until = 0.0  # monotonic; a stream that is later than that is no good, and is left for it
         self._question = 0  # the number of the last one
+        self._latest = 0.0  # monotonic; by then what waits is told, whatever comes
         self._late_until = 0.0  # monotonic; by then an exchange that is late has told what is known
         self._held: dict[str, Event] = {}  # the last of each currency
         self.until: float | None = None  # monotonic; None where none has to wait
@@ -40,16 +41,18 @@ class Waiting:
         """What is known now came another way; orders and trades from before it say that the stream is late."""
         self._known_ms, self.listens_until = exchange_ms, now.monotonic + UNTOLD_AFTER
 
-    def begin(self) -> int:
+    def begin(self, now: Now) -> int:
         """Portfolios wait from now on; ``answered`` follows. Returns the number of the question to be sent."""
         self._question += 1
-        self.until = NEVER
+        if self.until is None:
+            self._latest = now.monotonic + LONGEST
+        self.until = self._latest
         return self._question
 
     def answered(self, question: int, now: Now) -> None:
         """The line has brought all that was under way, or will not answer: that is for others to find out."""
         if question == self._question and self.until is not None:
-            self.until = max(self._late_until, now.monotonic + SETTLE)
+            self.until = min(max(self._late_until, now.monotonic + SETTLE), self._latest)
 
     def heard(self, events: Sequence[Event], now: Now) -> bool:
         """Whether orders or trades among these say that portfolios have to wait (longer). To be asked while one
@@ -59,7 +62,9 @@ class Waiting:
         if not late:
             return False
         self._late_until = max(self._late_until, now.monotonic + late + SETTLE)
-        self.until = max(self.until or 0.0, self._late_until)
+        if self.until is None:
+            self.until, self._latest = self._late_until, now.monotonic + LONGEST
+        self.until = min(max(self.until, self._late_until), self._latest)
         return True
 
     def hold(self, portfolios: Sequence[Event]) -> None:

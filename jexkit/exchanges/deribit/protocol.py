@@ -263,7 +263,7 @@ class Session(OverflowingMachine):
 
     def _let_portfolios_wait(self, now: Now) -> Outputs:
         self._know(now)
-        question = self._portfolios.begin()
+        question = self._portfolios.begin(now)
         self._plan_portfolios()
 
         def answered(_: object, later: Now) -> Outputs:

@@ -9,10 +9,9 @@ import pytest
 from jexkit.core import exact
 from jexkit.core.recovering import SETTLE, UNTOLD_AFTER
 from jexkit.core.values import Now, Receipt
-from jexkit.core.waiting import NEVER
 from jexkit.events import Event
 from jexkit.exchanges.deribit import wire
-from jexkit.exchanges.deribit.portfolios import Waiting
+from jexkit.exchanges.deribit.portfolios import LONGEST, Waiting
 from jexkit.testing.conformance import DERIBIT
 
 KNOWN_MS = 1_700_000_000_000
@@ -39,7 +38,7 @@ def waiting() -> Waiting:
     """Since the moment 0, when the exchange's clock said ``KNOWN_MS``."""
     found = Waiting()
     found.know(KNOWN_MS, at(0.0))
-    found.answered(found.begin(), at(0.25))
+    found.answered(found.begin(at(0.0)), at(0.25))
     return found
 
 
@@ -52,26 +51,41 @@ def test_none_has_to_wait_where_all_came_one_way() -> None:
 
 def test_the_answer_comes_behind_what_was_under_way() -> None:
     found = Waiting()
-    question = found.begin()
-    assert found.until == NEVER
+    question = found.begin(at(0.0))
+    assert found.until == LONGEST
     found.answered(question, at(3.0))
     assert found.until == 3.0 + SETTLE
 
 
 def test_of_two_questions_the_last_one_counts() -> None:
     found = Waiting()
-    first = found.begin()
-    second = found.begin()
+    first = found.begin(at(0.0))
+    second = found.begin(at(2.0))
     found.answered(first, at(2.5))
-    assert found.until == NEVER
+    assert found.until == LONGEST
     found.answered(second, at(2.75))
     assert found.until == 2.75 + SETTLE
+
+
+def test_there_is_an_end_to_it() -> None:
+    """However late the answers are, and however many questions follow one another."""
+    found = Waiting()
+    found.know(KNOWN_MS, at(0.0))
+    for second in range(0, 27, 9):
+        question = found.begin(at(second))
+    assert found.until == LONGEST
+    assert found.heard([order(KNOWN_MS - 9_000)], at(27.0))
+    found.answered(question, at(29.5))
+    assert found.until == LONGEST
+    found.release()
+    assert found.heard([order(KNOWN_MS - 9_000)], at(31.0))
+    assert found.until == 31.0 + 9.0 + SETTLE
 
 
 @pytest.mark.parametrize("until", [Waiting.release, Waiting.forget])
 def test_an_answer_after_the_end_says_nothing(until: Callable[[Waiting], object]) -> None:
     found = Waiting()
-    question = found.begin()
+    question = found.begin(at(0.0))
     until(found)
     found.answered(question, at(1.0))
     assert found.until is None
@@ -88,9 +102,9 @@ def test_a_late_order_says_how_much_is_to_come(waiting: Waiting) -> None:
 def test_the_answer_does_not_unsay_that() -> None:
     found = Waiting()
     found.know(KNOWN_MS, at(0.0))
-    question = found.begin()
+    question = found.begin(at(0.0))
     assert found.heard([order(KNOWN_MS - 1_500)], at(2.0))
-    assert found.until == NEVER
+    assert found.until == LONGEST
     found.answered(question, at(2.25))
     assert found.until == 2.0 + 1.5 + SETTLE
 
