@@ -117,10 +117,17 @@ def _say(words: str) -> None:
     print(words, file=sys.stderr, flush=True)
 
 
+def _found_from_here(python: str) -> str:
+    """The workers begin in another folder. What is no path is looked for where programs are."""
+    return str(Path(python).absolute()) if os.sep in python else python
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="under a minute, without peers: is every result there?")
-    parser.add_argument("--peers", help="the interpreter of an environment with benchmarks/requirements.txt")
+    parser.add_argument(
+        "--peers", type=_found_from_here, help="the interpreter of an environment with benchmarks/requirements.txt"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--messages", type=int, default=50_000, help="in one measurement of throughput")
     parser.add_argument("--exchanges", nargs="+", choices=ALL, help="all four without it")

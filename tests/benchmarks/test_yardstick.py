@@ -265,3 +265,11 @@ def test_nonsense_is_refused(wrong: tuple[str, ...]) -> None:
     ended = run(*wrong)
     assert ended.returncode == 2
     assert "error" in ended.stderr
+
+
+def test_the_interpreter_of_the_peers_is_found_from_another_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The workers begin in the benchmarks' own."""
+    run = import_module("run")
+    for given, meant in (("peers/bin/python", str(Path.cwd() / "peers/bin/python")), ("python3", "python3")):
+        monkeypatch.setattr(sys, "argv", ["run.py", "--peers", given])
+        assert run._arguments().peers == meant
