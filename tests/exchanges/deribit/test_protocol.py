@@ -430,6 +430,12 @@ def order_at(time_ms: int) -> dict[str, Any]:
     return message
 
 
+def let_rest_answer(driver: Driver, message: dict[str, Any]) -> None:
+    """From now on, with this portfolio."""
+    summaries = {"summaries": [message["params"]["data"]]}
+    driver.counterpart.answers.set(*SUMMARIES, {"jsonrpc": "2.0", "result": summaries})
+
+
 def come_back(driver: Driver) -> Driver:
     """The connection breaks, and the stream is live once more."""
     driver.close("gone", broken=True)
@@ -502,8 +508,7 @@ def test_it_does_so_though_our_clock_was_set(live: Driver, seconds: int) -> None
     """By how much an order is late the exchange's own times tell."""
     exchange_ms = live.clock.now().wall_ms
     live.clock.set_wall(exchange_ms + seconds * 1000)
-    summaries = {"summaries": [portfolio("7")["params"]["data"]]}
-    live.counterpart.answers.set(*SUMMARIES, {"jsonrpc": "2.0", "result": summaries})
+    let_rest_answer(live, portfolio("7"))
     live.counterpart.hears = lambda frame: [{"jsonrpc": "2.0", "id": frame["id"], "result": {}}]
     live.advance(SECOND_LOOK_AFTER + SETTLE)
     live.advance(SETTLE)
@@ -536,8 +541,7 @@ def test_an_order_of_now_says_nothing_of_the_kind(live: Driver) -> None:
 
 def test_a_balance_that_only_an_answer_told_lets_portfolios_wait(live: Driver) -> None:
     """The second look knows better than the stream: what the stream tells now may be older than that."""
-    summaries = {"summaries": [portfolio("7")["params"]["data"]]}
-    live.counterpart.answers.set(*SUMMARIES, {"jsonrpc": "2.0", "result": summaries})
+    let_rest_answer(live, portfolio("7"))
     live.advance(SECOND_LOOK_AFTER + SETTLE)
     assert told_totals(live) == [7]
     live.text(portfolio("6"))
@@ -550,8 +554,7 @@ def test_a_balance_that_only_an_answer_told_lets_portfolios_wait(live: Driver) -
 def test_a_balance_that_came_before_the_stream_said_that_it_would_is_not_told_after_a_later_answer() -> None:
     """It came before the question: the answer knows better, but the stream's word stands until it has another."""
     driver = DERIBIT.driver()
-    summaries = {"summaries": [portfolio("7")["params"]["data"]]}
-    driver.counterpart.answers.set(*SUMMARIES, {"jsonrpc": "2.0", "result": summaries})
+    let_rest_answer(driver, portfolio("7"))
     answer: Hears = driver.counterpart.hears
     spoil(driver, "public/set_heartbeat")
     driver.start()
@@ -565,8 +568,7 @@ def test_a_balance_that_came_before_the_stream_said_that_it_would_is_not_told_af
 
 def test_nothing_waits_and_nothing_is_asked_on_a_connection_that_is_gone(live: Driver) -> None:
     """What a look has learned is told when it is cut short. No portfolio comes after it."""
-    summaries = {"summaries": [portfolio("7")["params"]["data"]]}
-    live.counterpart.answers.set(*SUMMARIES, {"jsonrpc": "2.0", "result": summaries})
+    let_rest_answer(live, portfolio("7"))
     live.holding = True
     live.advance(SECOND_LOOK_AFTER)
     while live.counterpart.answers.asked(*SUMMARIES) < 2:  # the first look had none
@@ -628,6 +630,13 @@ def changing_over() -> tuple[Driver, Callable[[], None]]:
     return driver, go_over
 
 
+def let_balances_be_asked_for(driver: Driver) -> None:
+    """One comes that was said before; the answer will know better."""
+    for total in ("1", "2", "1"):
+        driver.text(portfolio(total))
+    let_rest_answer(driver, portfolio("7"))
+
+
 def test_what_a_new_connection_brought_before_it_took_over_is_not_told_after_what_the_old_one_told() -> None:
     """Both bring the same. The new one may be long on its way in, and the old one tells of balances until then."""
     driver, go_over = changing_over()
@@ -642,10 +651,7 @@ def test_what_a_new_connection_brought_before_it_took_over_is_not_told_after_wha
 def test_an_answer_to_the_old_connection_tells_no_balance_once_the_new_one_has_taken_over() -> None:
     """Its portfolios would not wait for that answer. It asks for itself a few seconds later."""
     driver, go_over = changing_over()
-    for total in ("1", "2", "1"):  # which is asked about
-        driver.text(portfolio(total))
-    summaries = {"summaries": [portfolio("7")["params"]["data"]]}
-    driver.counterpart.answers.set(*SUMMARIES, {"jsonrpc": "2.0", "result": summaries})
+    let_balances_be_asked_for(driver)
     driver.advance(SETTLE + 0.5)
     assert driver.asked_for(Call)[0].what == DOUBTS
     go_over()
@@ -657,10 +663,7 @@ def test_an_answer_to_the_old_connection_tells_no_balance_once_the_new_one_has_t
 
 def test_what_waits_on_the_old_connection_is_not_told_once_the_new_one_has_taken_over() -> None:
     driver, go_over = changing_over()
-    for total in ("1", "2", "1"):  # which is asked about
-        driver.text(portfolio(total))
-    summaries = {"summaries": [portfolio("7")["params"]["data"]]}
-    driver.counterpart.answers.set(*SUMMARIES, {"jsonrpc": "2.0", "result": summaries})
+    let_balances_be_asked_for(driver)
     driver.advance(2 * SETTLE)
     assert told_totals(driver)[-1] == 7
     old = driver.link
