@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from jexkit.core import exact
+from jexkit.core.exact import Shape
 from jexkit.core.values import Receipt
 from jexkit.events import Event
 
@@ -44,6 +45,13 @@ def recorded(exchange: str) -> list[Recorded]:
 def the(exchange: str, event: str, nth: int = 0) -> Any:
     """The payload of the ``nth`` message of that event."""
     return [message.payload for message in recorded(exchange) if message.event == event][nth]
+
+
+def out_of_order(shape: type[Shape], row: dict[str, Any]) -> list[str]:
+    """The names in a recorded object that the shape has before one that stands before them: see ``shapes``."""
+    places = {written: place for place, written in enumerate(shape.__struct_encode_fields__)}
+    said = [name for name in row if name in places]
+    return [name for name, before in zip(said[1:], said, strict=False) if places[name] < places[before]]
 
 
 def golden(exchange: str) -> dict[str, list[dict[str, Any]]]:

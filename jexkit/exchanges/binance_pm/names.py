@@ -55,9 +55,7 @@ class OrderRow(Shape):
     """What is said about an order, and in the stream about the trade that changed it; over REST, about a trade."""
 
     symbol: Text = ""
-    order_id: Id = ""
     client_order_id: Text = ""
-    own_client_order_id: Text = ""  # goes before ``client_order_id`` where it is not empty
     side: Text = ""
     order_type: Text = ""
     time_in_force: Text = ""
@@ -65,28 +63,30 @@ class OrderRow(Shape):
     price: Amount = ""
     average_price: Amount = ""
     stop_price: Amount = ""
+    own_client_order_id: Text = ""  # goes before ``client_order_id`` where it is not empty
     execution: Text = ""
     status: Text = ""
+    order_id: Id = ""
+    trade_quantity: Amount = ""
     filled: Amount = ""
+    trade_price: Amount = ""
+    fee: Amount = ""
+    fee_asset: TextOrNull = ""
+    time: Time = 0
+    trade_id: Id = ""
+    maker: Truth = None
+    buyer: Truth = None  # in place of ``side``
+    reduce_only: Flag = False
+    position_side: Text = ""
+    realized_pnl: Amount = ""
+    created: Time = 0
     filled_quote: Amount = ""
+    trade_quote: Amount = ""
     quote_quantity: Amount = ""
     reason: Text = ""
     other_reason: Text = ""
-    position_side: Text = ""
-    reduce_only: Flag = False
     activated: Flag = False
     linked_order_id: Id = ""
-    created: Time = 0
-    time: Time = 0
-    trade_id: Id = ""
-    trade_quantity: Amount = ""
-    trade_price: Amount = ""
-    trade_quote: Amount = ""
-    fee: Amount = ""
-    fee_asset: TextOrNull = ""
-    maker: Truth = None
-    buyer: Truth = None  # in place of ``side``
-    realized_pnl: Amount = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -185,14 +185,14 @@ class PositionRow(Shape):
     """One position."""
 
     symbol: Text = ""
-    side: Text = ""
     quantity: Amount = ""
     entry_price: Amount = ""
+    realized_pnl: Amount = ""
+    unrealized_pnl: Amount = ""
+    side: Text = ""
     break_even_price: Number = None  # documented as text, and a JSON number on the wire
     mark_price: Amount = ""
     liquidation_price: Amount = ""
-    unrealized_pnl: Amount = ""
-    realized_pnl: Amount = ""
     leverage: Amount = ""
 
 
@@ -213,9 +213,9 @@ REST_POSITION = named(
 class OrderMessage(Shape):
     """An order of UM or CM was created, changed or traded."""
 
-    family: Text = ""
-    sent: Time = 0
     happened: Time = 0
+    sent: Time = 0
+    family: Text = ""
     order: OrderRow | None = None
 
 
@@ -230,9 +230,9 @@ class WalletChange(Shape):
 class AccountMessage(Shape):
     """A futures wallet changed."""
 
-    family: Text = ""
-    sent: Time = 0
     happened: Time = 0
+    sent: Time = 0
+    family: Text = ""
     account: WalletChange | None = None
 
 

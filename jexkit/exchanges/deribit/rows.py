@@ -15,72 +15,72 @@ from jexkit.core.shapes import Anything, Flag, Number, Text, TextOrNull, named
 class OrderRow(Shape):
     """An order. ``filled_amount`` and ``average_price`` are left out while a trigger order waits."""
 
-    order_id: Text = ""
-    order_state: Text = ""
-    order_type: Text = ""
-    instrument_name: Text = ""
-    direction: Text = ""
-    label: Text = ""
-    time_in_force: Text = ""
-    price: Number = None
-    amount: Number = None
-    filled_amount: Number = None
-    average_price: Number = None
-    trigger_price: Number = None
-    trigger: TextOrNull = ""
     triggered: Flag = False
+    trigger_price: Number = None
     trigger_order_id: TextOrNull = ""
-    post_only: Flag = False
-    reduce_only: Flag = False
-    cancel_reason: TextOrNull = ""
+    trigger: TextOrNull = ""
+    time_in_force: Text = ""
     reject_reason: TextOrNull = ""
-    creation_timestamp: Time = 0
+    reduce_only: Flag = False
+    price: Number = None
+    post_only: Flag = False
+    order_type: Text = ""
+    order_state: Text = ""
+    order_id: Text = ""
     last_update_timestamp: Time = 0
+    label: Text = ""
+    instrument_name: Text = ""
+    filled_amount: Number = None
+    direction: Text = ""
+    creation_timestamp: Time = 0
+    cancel_reason: TextOrNull = ""
+    average_price: Number = None
+    amount: Number = None
 
 
 class TradeRow(Shape):
     """A trade; of a combo with its ``legs``."""
 
     trade_id: Text = ""
-    order_id: TextOrNull = ""
-    instrument_name: Text = ""
-    direction: Text = ""
-    label: TextOrNull = ""
-    amount: Number = None
-    price: Number = None
-    fee: Number = None
-    fee_currency: TextOrNull = ""
-    liquidity: Text = ""
-    profit_loss: Number = None
     timestamp: Time = 0
+    profit_loss: Number = None
+    price: Number = None
+    order_id: TextOrNull = ""
+    liquidity: Text = ""
     legs: Anything = None
+    label: TextOrNull = ""
+    instrument_name: Text = ""
+    fee_currency: TextOrNull = ""
+    fee: Number = None
+    direction: Text = ""
+    amount: Number = None
 
 
 class PositionRow(Shape):
     """A position, which has no time of its own."""
 
-    instrument_name: Text = ""
-    direction: Text = ""
     size: Number = None
-    average_price: Number = None
-    mark_price: Number = None
-    estimated_liquidation_price: Number = None
-    floating_profit_loss: Number = None
     realized_profit_loss: Number = None
-    initial_margin: Number = None
+    mark_price: Number = None
     leverage: Number = None
+    instrument_name: Text = ""
+    initial_margin: Number = None
+    floating_profit_loss: Number = None
+    estimated_liquidation_price: Number = None
+    direction: Text = ""
+    average_price: Number = None
 
 
 class Portfolio(Shape):
     """A portfolio or account summary: one currency."""
 
+    locked_balance: Number = None
+    equity: Number = None
     currency: Text = ""
     cross_collateral_enabled: Flag = False
     balance: Number = None
-    equity: Number = None
     available_withdrawal_funds: Number = None
     available_funds: Number = None
-    locked_balance: Number = None
 
 
 class Changes(Shape):

@@ -14,19 +14,19 @@ from jexkit.core.shapes import Id, Text, TextOrNull, named
 class OrderRow(Shape):
     """An order."""
 
+    time: Time = 0
     symbol: TextOrNull = ""
-    order_id: Id = ""
     side: TextOrNull = ""
-    status: TextOrNull = ""
-    other_status: TextOrNull = ""
     quantity: Amount = ""
     price: Amount = ""
+    status: TextOrNull = ""
+    other_status: TextOrNull = ""
+    order_id: Id = ""
     filled: Amount = ""
+    created: Time = 0
     filled_quote: Amount = ""
     reason: TextOrNull = ""
     other_reason: TextOrNull = ""
-    created: Time = 0
-    time: Time = 0
     order_type: TextOrNull = ""
     time_in_force: TextOrNull = ""
     average_price: Amount = ""

@@ -14,35 +14,35 @@ from jexkit.core.shapes import Id, Text, TextOrNull, named
 class OrderRow(Shape):
     """An order, pushed or read over REST; a push also holds the trade that it tells of."""
 
-    order_id: Text = ""
-    id_over_rest: Id = ""
     symbol: Text = ""
-    account_type: Text = ""
-    side: Text = ""
-    state: Text = ""
     order_type: Text = ""
-    event_type: Text = ""
-    client_order_id: TextOrNull = ""
-    time_in_force: TextOrNull = ""
-    price: Amount = ""
     quantity: Amount = ""
-    quote_quantity: Amount = ""
-    quote_quantity_over_rest: Amount = ""
+    order_id: Text = ""
+    trade_fee: Amount = ""
+    client_order_id: TextOrNull = ""
+    account_type: Text = ""
+    fee_currency: TextOrNull = ""
+    event_type: Text = ""
+    side: Text = ""
     filled_quantity: Amount = ""
     filled_amount: Amount = ""
-    average_price: Amount = ""
-    cancel_reason: Id = ""
-    pushed: Time = 0
-    updated: Time = 0
+    match_role: TextOrNull = ""
+    state: Text = ""
     traded: Time = 0
+    trade_amount: Amount = ""
+    quote_quantity: Amount = ""
     created: Time = 0
-    trade_id: Id = ""
+    price: Amount = ""
     trade_quantity: Amount = ""
     trade_price: Amount = ""
-    trade_amount: Amount = ""
-    trade_fee: Amount = ""
-    fee_currency: TextOrNull = ""
-    match_role: TextOrNull = ""
+    trade_id: Id = ""
+    pushed: Time = 0
+    id_over_rest: Id = ""
+    time_in_force: TextOrNull = ""
+    quote_quantity_over_rest: Amount = ""
+    average_price: Amount = ""
+    cancel_reason: Id = ""
+    updated: Time = 0
 
 
 ORDER = named(
@@ -59,13 +59,13 @@ ORDER = named(
 class BalanceRow(Shape):
     """One currency. A push has the id of the update, which grows with time; REST has neither id nor time."""
 
-    asset: Text = ""
-    account_type: Text = ""
-    free: Amount = ""
-    locked: Amount = ""
-    update: Id = ""
-    event_type: Text = ""
     changed: Time = 0
+    account_type: Text = ""
+    event_type: Text = ""
+    free: Amount = ""
+    asset: Text = ""
+    update: Id = ""
+    locked: Amount = ""
     pushed: Time = 0
 
 

@@ -46,3 +46,8 @@ def test_nearly_all_names_stand_in_a_recorded_object(shape: type[Shape], row: di
     written = {name for name in shape.__struct_encode_fields__ if not name.startswith(NOT_SAID)}
     assert written - row.keys() <= {"er", "eR", "C", "N", "n", "ia", "rm", "aq", "ap", "ai", "Y", "Q"}
     assert filled(shape, row) != shape()
+
+
+@pytest.mark.parametrize("sort", ["order", "balance", "position"])
+def test_fields_stand_in_the_order_of_the_messages(sort: str) -> None:
+    assert corpus.out_of_order(*RECORDED[sort]) == []

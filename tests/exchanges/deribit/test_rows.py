@@ -38,3 +38,16 @@ def test_an_answer_is_told_from_a_notification() -> None:
     decode = exact.decoder(rows.Notification)
     assert decode('{"jsonrpc":"2.0","id":7,"result":"ok"}').id == 7
     assert decode('{"method":"subscription","params":{"channel":"user.lock","data":{"a":1}}}').id is None
+
+
+def test_fields_stand_in_the_order_of_the_messages() -> None:
+    """Backwards through the alphabet."""
+    changes: Any = corpus.the("deribit", "notification.user.changes.BTC-PERPETUAL.raw")["params"]["data"]
+    portfolio: Any = corpus.the("deribit", "notification.user.portfolio.btc")["params"]["data"]
+    for shape, row in [
+        (rows.OrderRow, changes["orders"][0]),
+        (rows.TradeRow, changes["trades"][0]),
+        (rows.PositionRow, changes["positions"][0]),
+        (rows.Portfolio, portfolio),
+    ]:
+        assert corpus.out_of_order(shape, row) == []

@@ -35,3 +35,8 @@ def test_each_family_has_a_report_and_an_account_of_its_own() -> None:
     tags = [shape.__struct_config__.tag for shape in (*names.REPORTS.values(), *names.ACCOUNTS.values())]
     reports = ["execContractReport", "execOptionReport", "execSpotReport"]
     assert sorted(tags) == ["accountContractInfo", "accountOptionInfo", "accountSpotInfo", *reports]
+
+
+@pytest.mark.parametrize("sort", ["order", "balance", "account"])
+def test_fields_stand_in_the_order_of_the_messages(sort: str) -> None:
+    assert corpus.out_of_order(*RECORDED[sort]) == []

@@ -44,3 +44,9 @@ def test_a_push_holds_rows(shape: type[Shape], event: str, field: str) -> None:
     push = corpus.the("poloniex", event)
     assert len(getattr(filled(shape, push), field)) == len(push["data"])
     assert shape.__struct_config__.tag == push["channel"]
+
+
+def test_fields_stand_in_the_order_of_the_pushes() -> None:
+    balance = corpus.the("poloniex", "balances.place_order")["data"][0]
+    assert corpus.out_of_order(rows.ORDER, ORDERS[0]) == []
+    assert corpus.out_of_order(rows.BALANCE, balance) == []
