@@ -64,8 +64,26 @@ _PLAIN = "-.0123456789"
 _REMEMBERED = 8_000  # texts of each sort, for all streams together: 1.5 MB of numbers and 0.7 MB of spellings when full
 
 
+def number(text: str) -> Decimal | None:
+    """The number in a text, None in the empty one. Raises ArithmeticError for what is no amount, or oddly spelled.
+
+    For what hardly comes twice, such as the total of a wallet: ``amounts`` would remember it in vain.
+    """
+    if text.strip(_PLAIN):
+        raise NotPlain(text)
+    return _as_decimal(text) if text else None
+
+
+def spelling(text: str) -> str:
+    """The one spelling (see ``plain``) of the number in a text that ``number`` takes."""
+    shortest = text.rstrip("0").rstrip(".") if "." in text else text
+    first = shortest[1:2] if shortest[:1] == "-" else shortest[:1]
+    # What begins with a zero, or a point, is nothing or has several spellings.
+    return shortest if "1" <= first <= "9" else plain(number(text))
+
+
 class _Amounts(dict[str, "Decimal | None"]):
-    """The numbers in texts, None in the empty one. Raises ArithmeticError for what is no amount, or oddly spelled.
+    """The numbers in texts, as ``number`` has them, for those that come again and again.
 
     An order's price and quantity come with every message about it, and most other amounts are zero: to look up a text
     that came lately takes a tenth of the time of reading it. All are forgotten together, when they are many. Threads
@@ -73,26 +91,24 @@ class _Amounts(dict[str, "Decimal | None"]):
     """
 
     def __missing__(self, text: str) -> Decimal | None:
-        if text.strip(_PLAIN):
-            raise NotPlain(text)
-        self[text] = number = _as_decimal(text) if text else None
+        self[text] = found = number(text)
         if len(self) > _REMEMBERED:
             self.clear()
-        return number
+        return found
 
 
-class _Spelled(dict[str, str]):
-    """The one spelling (see ``plain``) of the numbers in texts, remembered in the same way."""
+class _Spelled(dict[str, "tuple[Decimal | None, str]"]):
+    """The same, each with the one spelling that it has in identities."""
 
-    def __missing__(self, text: str) -> str:
-        self[text] = spelling = plain(amounts[text])
+    def __missing__(self, text: str) -> tuple[Decimal | None, str]:
+        self[text] = found = number(text), spelling(text)
         if len(self) > _REMEMBERED:
             self.clear()
-        return spelling
+        return found
 
 
 amounts: Mapping[str, Decimal | None] = _Amounts()
-spelled: Mapping[str, str] = _Spelled()
+spelled: Mapping[str, tuple[Decimal | None, str]] = _Spelled()
 
 
 class NotJson(ValueError):

@@ -77,7 +77,7 @@ def needed(row: Shape, name: str) -> str:
 
 def needed_amount(row: Shape, name: str) -> Decimal:
     """The number in a field without which the object says nothing. Raises Missing; ArithmeticError for no amount."""
-    number = exact.amounts[getattr(row, name)]
+    number = exact.number(getattr(row, name))
     if number is None:
         raise missing_amount(row, name)
     return number

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jexkit.core import exact
@@ -155,19 +155,38 @@ def test_equal_amounts_are_spelt_alike(amount: Decimal, zeros: int) -> None:
 def test_a_text_has_its_number_and_spelling_however_often_it_comes(amount: Decimal) -> None:
     text = format(amount, "f")
     for _ in range(2):
-        assert str(exact.amounts[text]) == str(Decimal(text))
-        assert exact.spelled[text] == exact.plain(amount)
+        assert str(exact.number(text)) == str(exact.amounts[text]) == str(Decimal(text))
+        assert exact.spelled[text] == (Decimal(text), exact.plain(amount))
+
+
+PLAIN = st.from_regex(
+    r"-?([0-9]{1,30}(\.[0-9]{0,20})?|\.[0-9]{1,20})", fullmatch=True, alphabet=st.characters(codec="ascii")
+)
+
+
+@given(PLAIN)
+@example("-0")
+@example("-0.00")
+@example("007.10")
+@example("-.50")
+@example("5.")
+@example("100")
+def test_a_text_is_spelt_as_its_number_is(text: str) -> None:
+    assert exact.spelling(text) == exact.plain(exact.number(text))
 
 
 def test_an_empty_text_has_no_number() -> None:
+    assert exact.number("") is None
     assert exact.amounts[""] is None
-    assert exact.spelled[""] == ""
+    assert exact.spelled[""] == (None, "")
 
 
 @pytest.mark.parametrize("text", ["NaN", "1e5", " 1", "1 ", "1_0", "١", "--1", "1.2.3", "-", ".", "+1", "0x1"])
 def test_a_text_that_is_no_amount_or_oddly_spelled_is_refused(text: str) -> None:
     """Every time: nothing is remembered of it."""
     for _ in range(2):
+        with pytest.raises(ArithmeticError):
+            exact.number(text)
         with pytest.raises(ArithmeticError):
             exact.amounts[text]
         with pytest.raises(ArithmeticError):
@@ -177,7 +196,7 @@ def test_a_text_that_is_no_amount_or_oddly_spelled_is_refused(text: str) -> None
 def test_texts_are_not_remembered_without_end() -> None:
     for number in range(20_000):
         assert exact.amounts[f"{number}.5"] == number + Decimal("0.5")
-        assert exact.spelled[f"{number}.50"] == f"{number}.5"
+        assert exact.spelled[f"{number}.50"] == (number + Decimal("0.50"), f"{number}.5")
     assert len(exact.amounts) <= 8_000
     assert len(exact.spelled) <= 8_000
     assert exact.amounts[""] is None

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from jexkit.core import exact, fields
 from jexkit.core.drafts import balance_draft, position_draft
-from jexkit.core.exact import NotPlain, amounts, is_sane, plain, spelled
+from jexkit.core.exact import NotPlain, amounts, is_sane, number, plain, spelled, spelling
 from jexkit.core.fields import Message
 from jexkit.core.reading import Reading, Rows
 from jexkit.core.shapes import filled, missing, missing_amount, needed, needed_amount
@@ -39,21 +39,18 @@ def account_update(message: names.AccountMessage, receipt: Receipt, rows: Rows) 
         raise missing(message, "family")
     if account is None:
         raise missing(message, "account")
-    reason = account.reason
+    balances = rows(account.balances, _balance_row, family, receipt, time_ms, account.reason)
+    return balances + rows(account.positions, position_in, family, receipt, time_ms, account.reason)
 
-    def balance(row: names.BalanceRow) -> Event:
-        # "Balance change except PnL and commission": zero for a trade, although the balance did change.
-        asset, total = row.asset, amounts[row.total]
-        if not asset:
-            raise missing(row, "asset")
-        if total is None:
-            raise missing_amount(row, "total")
-        return futures_balance(family, asset, total, receipt, time_ms, amounts[row.change] or None, reason)
 
-    def one_position(row: names.PositionRow) -> Event:
-        return position_in(row, family, receipt, time_ms, reason)
-
-    return rows(account.balances, balance) + rows(account.positions, one_position)
+def _balance_row(row: names.BalanceRow, family: str, receipt: Receipt, time_ms: int, reason: str) -> BalanceUpdate:
+    """``bc`` is the "balance change except PnL and commission": zero for a trade, although the balance did change."""
+    asset, total = row.asset, number(row.total)
+    if not asset:
+        raise missing(row, "asset")
+    if total is None:
+        raise missing_amount(row, "total")
+    return futures_balance(family, asset, total, receipt, time_ms, amounts[row.change] or None, reason)
 
 
 def futures_balance(
@@ -100,7 +97,7 @@ def position_in(
     Hedge mode has a LONG and a SHORT position of one symbol beside each other, one-way mode one that is BOTH; the
     quantity of a short position is below zero in either. ``time_ms`` is 0 where it is not known.
     """
-    symbol, quantity = row.symbol, amounts[row.quantity]
+    symbol, quantity = row.symbol, number(row.quantity)
     if not symbol:
         raise missing(row, "symbol")
     if quantity is None:
@@ -108,6 +105,7 @@ def position_in(
     if row.break_even_price is not None and not is_sane(row.break_even_price):
         raise NotPlain
     key = f"{family}:{symbol}:{row.side or 'BOTH'}"
+    entry_price, entry_spelled = spelled[row.entry_price]
     draft = position_draft()
     draft.exchange = EXCHANGE
     draft.account = receipt.account
@@ -119,17 +117,17 @@ def position_in(
     draft.key = key
     draft.quantity = quantity
     draft.side = POSITION_SIDES.get(row.side, UNKNOWN_POSITION_SIDE)
-    draft.entry_price = amounts[row.entry_price]
+    draft.entry_price = entry_price
     draft.break_even_price = row.break_even_price
     draft.mark_price = amounts[row.mark_price] if row.mark_price else None
     draft.liquidation_price = amounts[row.liquidation_price] if row.liquidation_price else None
-    draft.unrealized_pnl = amounts[row.unrealized_pnl]
-    draft.realized_pnl = amounts[row.realized_pnl]
+    draft.unrealized_pnl = number(row.unrealized_pnl)
+    draft.realized_pnl = number(row.realized_pnl)
     draft.margin = None
     draft.leverage = amounts[row.leverage] if row.leverage else None
     draft.reason = reason
     draft.time_ms = moment = time_ms or receipt.received_ms
-    draft.id = f"position:{key}:{moment}:{spelled[row.quantity]}:{spelled[row.entry_price]}"
+    draft.id = f"position:{key}:{moment}:{spelling(row.quantity)}:{entry_spelled}"
     draft.__class__ = PositionUpdate
     told: PositionUpdate = draft
     return told
@@ -140,12 +138,12 @@ def outbound_account_position(message: names.MarginWallet, receipt: Receipt, row
     time_ms = message.changed or message.sent
     update = f"{message.update}" or f"{time_ms or receipt.received_ms}"
     reading = Reading(EXCHANGE, "outboundAccountPosition", receipt)
+    return rows(message.balances, _margin_row, update, reading, time_ms)
 
-    def balance(row: names.BalanceRow) -> Event:
-        asset, free = needed(row, "asset"), needed_amount(row, "free")
-        return margin_balance(asset, free, amounts[row.locked], update, reading, time_ms)
 
-    return rows(message.balances, balance)
+def _margin_row(row: names.BalanceRow, update: str, reading: Reading, time_ms: int) -> BalanceUpdate:
+    asset, free = needed(row, "asset"), needed_amount(row, "free")
+    return margin_balance(asset, free, number(row.locked), update, reading, time_ms)
 
 
 def margin_balance(

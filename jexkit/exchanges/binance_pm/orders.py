@@ -114,6 +114,8 @@ def order_in(row: names.OrderRow, sort: names.Order, family: str, receipt: Recei
     """An order, from the stream or REST. Raises Missing; ArithmeticError for what is no amount."""
     order_id, native = f"{row.order_id}", row.status
     key = order_key(row, sort, family, order_id)
+    (price, price_spelled), (quantity, quantity_spelled) = spelled[row.price], spelled[row.quantity]
+    filled_quantity, executed = spelled[row.filled or "0"]
     draft = order_draft()
     if sort.conditional:
         status = _finished(row, sort) if native == "FINISHED" else CONDITIONAL_STATUSES.get(native, UNKNOWN_STATUS)
@@ -141,12 +143,12 @@ def order_in(row: names.OrderRow, sort: names.Order, family: str, receipt: Recei
     draft.execution = row.execution
     draft.client_order_id = row.own_client_order_id or row.client_order_id
     draft.time_in_force = TIMES_IN_FORCE.get(row.time_in_force, UNKNOWN_TIME_IN_FORCE)
-    draft.price = amounts[row.price]
+    draft.price = price
     # "Please ignore with TRAILING_STOP_MARKET order"
     draft.stop_price = amounts[row.stop_price] if row.stop_price and order_type is not TRAILING_STOP else None
-    draft.quantity = amounts[row.quantity]
+    draft.quantity = quantity
     draft.quote_quantity = amounts[row.quote_quantity] if row.quote_quantity else None
-    draft.filled_quantity = amounts[row.filled] if row.filled else ZERO
+    draft.filled_quantity = filled_quantity
     draft.filled_quote = amounts[row.filled_quote] if row.filled_quote else None
     draft.average_price = amounts[row.average_price]
     draft.position_side = POSITION_SIDES.get(row.position_side, UNKNOWN_POSITION_SIDE)
@@ -156,8 +158,7 @@ def order_in(row: names.OrderRow, sort: names.Order, family: str, receipt: Recei
     time_ms = row.time or sent
     draft.time_ms = time_ms or receipt.received_ms
     # Everything that an amendment or a fill changes, in one spelling; T and updateTime are the same clock.
-    executed, price, quantity = spelled[row.filled or "0"], spelled[row.price], spelled[row.quantity]
-    identity = f"order:{key}:{native}:{executed}:{price}:{quantity}:{time_ms or ''}"
+    identity = f"order:{key}:{native}:{executed}:{price_spelled}:{quantity_spelled}:{time_ms or ''}"
     # A trailing algo order is NEW twice, before and after its activation.
     draft.id = f"{identity}:activated" if row.activated else identity
     draft.__class__ = OrderUpdate

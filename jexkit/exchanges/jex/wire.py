@@ -27,7 +27,7 @@ import attrs
 from jexkit.core import exact, fields
 from jexkit.core.book import Ended
 from jexkit.core.drafts import balance_draft, fill_draft, order_draft
-from jexkit.core.exact import amounts, plain, spelled
+from jexkit.core.exact import amounts, number, plain, spelled
 from jexkit.core.fields import Message, Missing
 from jexkit.core.reading import NOT_MODELLED, Reading, Rows, whole
 from jexkit.core.redaction import without
@@ -181,12 +181,11 @@ def order_in(row: names.OrderRow, family: str, receipt: Receipt, symbol: str = "
         raise missing(row, "symbol")
     native = row.status or row.other_status or ""
     status = STATUSES.get(native.upper(), UNKNOWN_STATUS)
-    quantity, done = amounts[row.quantity], amounts[row.filled]
-    if done is None:
-        done = ZERO
-    executed = done.copy_abs()
+    quantity = amounts[row.quantity]
+    done, done_spelled = spelled[row.filled or "0"]
+    executed = ZERO if done is None else done.copy_abs()
     side = SIDES.get(row.side.upper(), UNKNOWN_SIDE) if row.side else UNKNOWN_SIDE
-    if side is UNKNOWN_SIDE and (done < 0 or (quantity or 0) < 0):
+    if side is UNKNOWN_SIDE and ((done or 0) < 0 or (quantity or 0) < 0):
         side = Side.SELL
     key = f"{family}:{order_id}"
     draft = order_draft()
@@ -195,7 +194,7 @@ def order_in(row: names.OrderRow, family: str, receipt: Receipt, symbol: str = "
     draft.received_ms = receipt.received_ms
     draft.origin = receipt.origin
     draft.raw = receipt.raw
-    draft.id = _order_id(key, status, native, spelled[row.filled or "0"].removeprefix("-"))
+    draft.id = _order_id(key, status, native, done_spelled.removeprefix("-"))
     draft.time_ms = row.time or receipt.received_ms
     draft.market = MARKETS[family]
     draft.symbol = symbol
@@ -213,7 +212,7 @@ def order_in(row: names.OrderRow, family: str, receipt: Receipt, symbol: str = "
     draft.stop_price = draft.quote_quantity = None
     draft.quantity = None if quantity is None else quantity.copy_abs()
     draft.filled_quantity = executed
-    quote = amounts[row.filled_quote]
+    quote = number(row.filled_quote)
     draft.filled_quote = None if quote is None else quote.copy_abs()
     draft.average_price = amounts[row.average_price]
     draft.position_side = ONE_WAY
@@ -371,9 +370,7 @@ def _account_info(family: str, message: names.AccountMessage, receipt: Receipt, 
     ``u`` is the time of the account's last change, which REST calls ``updateTime``. ``o`` and ``p``, the margins of
     contracts, are parts of ``l``.
     """
-    time_ms = message.changed or message.sent
-    sent = message.sent
-    return rows(message.balances, lambda row: balance_in(row, family, receipt, time_ms, sent))
+    return rows(message.balances, balance_in, family, receipt, message.changed or message.sent, message.sent)
 
 
 def balance(
@@ -389,7 +386,7 @@ def balance_in(row: names.BalanceRow, family: str, receipt: Receipt, time_ms: in
     ``sent`` is the stream's ``E``, which tells changes of one millisecond apart: amounts can go there and back in it.
     Raises Missing; ArithmeticError for what is no amount.
     """
-    asset, free, locked = row.asset.upper(), amounts[row.free], amounts[row.locked]
+    asset, free, locked = row.asset.upper(), number(row.free), number(row.locked)
     if not asset or free is None:
         raise missing_amount(row, "free") if asset else missing(row, "asset")
     key = f"{family}:{asset}"
@@ -400,7 +397,7 @@ def balance_in(row: names.BalanceRow, family: str, receipt: Receipt, time_ms: in
     draft.origin = receipt.origin
     draft.raw = receipt.raw
     draft.time_ms = when = time_ms or receipt.received_ms
-    identity = f"balance:{key}:{when}:{plain(free)}:{spelled[row.locked]}"
+    identity = f"balance:{key}:{when}:{plain(free)}:{plain(locked)}"
     draft.id = f"{identity}:{sent}" if sent else identity
     draft.market = MARKETS[family]
     draft.asset = asset
@@ -424,7 +421,7 @@ def sent_ms(balance: BalanceUpdate) -> int:
 def _contract_positions(message: names.PositionsMessage, receipt: Receipt, rows: Rows) -> list[Event]:
     """Members are told apart by their case: ``r`` and ``R``, ``m`` and ``M``, ``s`` and ``S`` differ."""
     reading = Reading(EXCHANGE, "contractPositions", receipt)
-    return rows(message.positions, lambda row: position_in(row, reading, message.sent))
+    return rows(message.positions, position_in, reading, message.sent)
 
 
 def position(row: Message, shape: type[names.PositionRow], reading: Reading, time_ms: int | None) -> PositionUpdate:

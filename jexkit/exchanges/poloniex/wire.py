@@ -15,7 +15,7 @@ from typing import Any
 
 from jexkit.core import exact, fields
 from jexkit.core.drafts import balance_draft, fill_draft, order_draft
-from jexkit.core.exact import amounts, plain, spelled
+from jexkit.core.exact import amounts, number, plain, spelled
 from jexkit.core.fields import Message, Missing
 from jexkit.core.reading import NOT_MODELLED, Reading
 from jexkit.core.shapes import filled, missing_amount, needed
@@ -123,6 +123,8 @@ def order_in(row: rows.OrderRow, receipt: Receipt) -> OrderUpdate:
     if not key:
         raise Missing("the message has no orderId or id")
     quote = row.quote_quantity or row.quote_quantity_over_rest
+    (price, price_spelled), (quantity, quantity_spelled) = spelled[row.price], spelled[row.quantity]
+    filled_quantity, executed = spelled[row.filled_quantity or "0"]
     draft = order_draft()
     draft.exchange = EXCHANGE
     draft.account = receipt.account
@@ -141,20 +143,19 @@ def order_in(row: rows.OrderRow, receipt: Receipt) -> OrderUpdate:
     draft.execution = row.event_type
     draft.client_order_id = row.client_order_id or ""
     draft.time_in_force = TIMES_IN_FORCE.get(row.time_in_force or "", UNKNOWN_TIME_IN_FORCE)
-    draft.price = price = amounts[row.price] or None
+    draft.price = price or None
     draft.stop_price = None
-    draft.quantity = quantity = amounts[row.quantity] or None
+    draft.quantity = quantity or None
     draft.quote_quantity = amounts[quote] or None
-    draft.filled_quantity = amounts[row.filled_quantity] if row.filled_quantity else ZERO
-    draft.filled_quote = amounts[row.filled_amount]
+    draft.filled_quantity = filled_quantity
+    draft.filled_quote = number(row.filled_amount)
     draft.average_price = amounts[row.average_price] or None
     draft.position_side = ONE_WAY
     draft.reduce_only = draft.conditional = False
     draft.linked_order_id = ""
     draft.reason = _reason(row) if row.cancel_reason else ""
     draft.created_ms = row.created or None
-    executed = spelled[row.filled_quantity or "0"]
-    wanted = f"{spelled[row.price] if price else ''}:{spelled[row.quantity] if quantity else ''}"
+    wanted = f"{price_spelled if price else ''}:{quantity_spelled if quantity else ''}"
     draft.id = f"order:{key}:{native}:{executed}:{wanted}"
     draft.__class__ = OrderUpdate
     told: OrderUpdate = draft
@@ -223,8 +224,8 @@ def pushed_fill(row: rows.OrderRow, receipt: Receipt) -> Fill:
     draft.quantity = amounts[row.trade_quantity]
     draft.price = amounts[row.trade_price]
     draft.client_order_id = row.client_order_id or ""
-    draft.quote_quantity = amounts[row.trade_amount]
-    draft.fee = amounts[row.trade_fee]
+    draft.quote_quantity = number(row.trade_amount)
+    draft.fee = number(row.trade_fee)
     draft.fee_asset = row.fee_currency or ""
     draft.liquidity = ROLES.get(row.match_role or "", UNKNOWN_LIQUIDITY)
     draft.realized_pnl = None
@@ -265,7 +266,7 @@ def balance(row: Message, reading: Reading, time_ms: int | None = None) -> Balan
 
 def balance_in(row: rows.BalanceRow, receipt: Receipt, time_ms: int = 0) -> BalanceUpdate:
     """One currency. Raises Missing where it names none; ArithmeticError for what is no amount."""
-    asset, free, locked = needed(row, "asset"), amounts[row.free], amounts[row.locked]
+    asset, free, locked = needed(row, "asset"), number(row.free), number(row.locked)
     when = time_ms or row.changed or row.pushed or receipt.received_ms
     market = MARKETS.get(row.account_type, UNKNOWN_MARKET)
     draft = balance_draft()
