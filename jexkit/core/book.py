@@ -7,18 +7,15 @@ told before is a question of its id, not of time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import attrs
 
 from jexkit.core.exact import Shape
 from jexkit.core.ordering import AT_ONCE, forget_oldest
 from jexkit.events import BalanceUpdate, Event, Fill, Gap, OrderStatus, OrderUpdate, Origin, PositionUpdate, Side
-
-STATE = (OrderUpdate, BalanceUpdate, PositionUpdate, Gap)
-"""The events that a book takes in; all others leave it as it is."""
 
 _RANK = {
     OrderStatus.PENDING: 0,
@@ -123,7 +120,8 @@ class Book:
     def apply(self, event: Event) -> bool:
         """Take the event in; False if it is older than what is known, and nothing changed.
 
-        No class of events is derived from another but ``Event``; the commonest come first.
+        No class of events is derived from another but ``Event``; the commonest come first. What is later than what is
+        known needs no closer look.
         """
         if type(event) is OrderUpdate:
             order = self.orders.get(event.key) or self.closed.get(event.key)
@@ -133,18 +131,18 @@ class Book:
         elif type(event) is Fill:
             pass
         elif type(event) is BalanceUpdate:
-            if not is_change_alone(event):
+            if event.total is not None or event.free is not None:
                 balance = self.balances.get(event.key)
-                if balance is not None and _is_late(event, balance):
+                if balance is not None and event.time_ms <= balance.time_ms and _is_late(event, balance):
                     return False
                 self.balances[event.key] = event
         elif type(event) is PositionUpdate:
             position = self.positions.get(event.key)
-            if position is not None and _is_late(event, position):
+            if position is not None and event.time_ms <= position.time_ms and _is_late(event, position):
                 return False
             self.positions[event.key] = event
-        else:
-            self.take(event)
+        elif type(event) is Gap:
+            self._take_gap(event)
         return True
 
     def is_back(self, event: Event) -> bool:
@@ -162,15 +160,29 @@ class Book:
 
     def take(self, event: Event) -> None:
         """Take in an event that is known to be news."""
-        if type(event) is OrderUpdate:
-            self._take_order(event)
-        elif type(event) is BalanceUpdate:
-            if not is_change_alone(event):
-                self.balances[event.key] = event
-        elif type(event) is PositionUpdate:
-            self.positions[event.key] = event
-        elif type(event) is Gap:
-            self.orders.pop(event.key, None)  # open no more, and nobody will hear how it ended
+        taker = self.taker(type(event))
+        if taker is not None:
+            taker(event)
+
+    def taker(self, kind: type[Event]) -> Callable[[Any], None] | None:
+        """What takes in the news of one class of events; None for those that leave a book as it is."""
+        takers: dict[type[Event], Callable[[Any], None]] = {
+            OrderUpdate: self._take_order,
+            BalanceUpdate: self._take_balance,
+            PositionUpdate: self._take_position,
+            Gap: self._take_gap,
+        }
+        return takers.get(kind)
+
+    def _take_balance(self, event: BalanceUpdate) -> None:
+        if not is_change_alone(event):
+            self.balances[event.key] = event
+
+    def _take_position(self, event: PositionUpdate) -> None:
+        self.positions[event.key] = event
+
+    def _take_gap(self, event: Gap) -> None:
+        self.orders.pop(event.key, None)  # open no more, and nobody will hear how it ended
 
     def _take_order(self, event: OrderUpdate) -> None:
         key, closed = event.key, self.closed

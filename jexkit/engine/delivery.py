@@ -16,12 +16,12 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
 
 import attrs
 
 from jexkit import logs
-from jexkit.core.book import STATE, Book
+from jexkit.core.book import Book
 from jexkit.core.overflow import QUEUE_SIZE, TOO_SLOW, Overflow, sorted_out
 from jexkit.engine.clock import Clock
 from jexkit.engine.process import until_gone
@@ -66,14 +66,16 @@ class _Plan:
     own: tuple[Registration, ...]  # what it was worked out from
     common: tuple[Registration, ...]
     name: str
-    is_state: bool
+    take: Callable[[Any], None] | None  # into the state
     is_life: bool
     registrations: tuple[Registration, ...]
 
     @classmethod
-    def of(cls, kind: type[Event], own: tuple[Registration, ...], common: tuple[Registration, ...]) -> _Plan:
+    def of(
+        cls, kind: type[Event], own: tuple[Registration, ...], common: tuple[Registration, ...], book: Book
+    ) -> _Plan:
         wanted = tuple(registration for registration in (*own, *common) if issubclass(kind, registration.kind))
-        return cls(own, common, kind.__name__, issubclass(kind, STATE), kind in LIFE, wanted)
+        return cls(own, common, kind.__name__, book.taker(kind), kind in LIFE, wanted)
 
 
 class Delivery:
@@ -278,7 +280,7 @@ class Delivery:
         self.end_listeners()
 
     def _deliver_all(self, events: Sequence[Event]) -> None:
-        run = self._runner.run
+        runner, began = self._runner, self._clock.monotonic()
         for number, event in enumerate(events):
             if self._is_ending and self._clock.monotonic() > self._deadline:
                 self._done += len(events) - number
@@ -288,9 +290,11 @@ class Delivery:
             plan = self._take_in(event)
             for registration in plan.registrations:
                 if registration.is_active:
-                    run(registration.callback, event)
+                    runner.run(registration.callback, event, began)
+                    began = runner.ended
             if plan.is_life or self._listeners:
                 self._tell_listeners(event)
+                began = self._clock.monotonic()
             self._done += 1
 
     def _drop(self, rest: Sequence[Event]) -> bool:
@@ -328,10 +332,10 @@ class Delivery:
             gate.wait()
         plan = self._plans.get(kind)
         if plan is None or plan.own is not self._own.registrations or plan.common is not self._common.registrations:
-            plan = self._plans[kind] = _Plan.of(kind, self._own.registrations, self._common.registrations)
+            plan = self._plans[kind] = _Plan.of(kind, self._own.registrations, self._common.registrations, self._book)
             self.counters.setdefault(plan.name, 0)
-        if plan.is_state:
-            self._book.take(event)
+        if plan.take is not None:
+            plan.take(event)
         self.last_event = event
         self.counters[plan.name] += 1
         return plan
