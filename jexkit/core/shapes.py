@@ -5,8 +5,8 @@ between, and refuses the message if anything in it has another type than the doc
 object that is decoded already (an answer over REST, or a message that the decoder refused), one field after the other,
 and takes an odd one for absent. What is read from the shape does not depend on which it was.
 
-The decoder looks for the name of a member behind the one that it found last, then from the beginning. So the fields of a
-shape stand in the order in which the stream's messages have them: searching is a sixth of the decoder's work otherwise.
+The decoder looks for the name of a member behind the one that it found last, then from the beginning. So the fields of
+a shape stand in the order of the stream's messages: searching is a sixth of the decoder's work otherwise.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ from jexkit.events import (
     Suspended,
     SuspendReason,
 )
+from jexkit.testing.clock import ManualClock
 from tests.engine.servers import PATIENCE
 
 Start = Callable[..., Delivery]
@@ -135,6 +136,38 @@ def test_the_order_of_callbacks_is_fixed(registry: Registry, start: Start) -> No
     delivery.put([order(1)])
     flush(delivery)
     assert seen[:5] == ["first", "second", "orders: 1", "manager", "listener"]
+
+
+@pytest.mark.parametrize("busy", ["a callback", "an on_error", "a listener", "nothing"])
+def test_slow_is_only_the_callback_that_took_long(registry: Registry, busy: str) -> None:
+    """Those before and behind it in a batch are not taken for slow, nor the one behind a slow listener."""
+    clock, told = ManualClock(), threading.Event()
+
+    def callback(event: Event) -> None:
+        if event.time_ms == 3:
+            told.set()
+        if busy == "a callback" and event.time_ms == 1:
+            clock.advance(60.0)
+        if busy == "an on_error" and event.time_ms == 1:
+            raise ValueError
+
+    class Listening:
+        def offer(self, event: Event) -> None:
+            if busy == "a listener" and event.time_ms == 1:
+                clock.advance(60.0)
+
+        def end(self) -> None: ...
+
+    runner = Runner("t", clock=clock, on_error=lambda *about: clock.advance(60.0))
+    delivery = Delivery("t", registry, Registry(), runner=runner, clock=clock)
+    registry.add(OrderUpdate, callback)
+    if busy == "a listener":
+        delivery.listen(Listening())
+    delivery.put([order(number) for number in range(4)])
+    delivery.start()
+    assert told.wait(PATIENCE)
+    assert delivery.stop(PATIENCE)
+    assert delivery.slow_callbacks == (busy in ("a callback", "an on_error"))
 
 
 def test_a_callback_gets_its_type_and_no_other(registry: Registry, start: Start) -> None:
