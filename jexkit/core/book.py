@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 import attrs
 
 from jexkit.core.exact import Shape
-from jexkit.core.ordering import AT_ONCE, forget_oldest
+from jexkit.core.ordering import Oldest
 from jexkit.events import BalanceUpdate, Event, Fill, Gap, OrderStatus, OrderUpdate, Origin, PositionUpdate, Side
 
 _RANK = {
@@ -69,7 +69,7 @@ class Book:
         self.positions: dict[str, PositionUpdate] = {}
         self.closed: dict[str, Ended] = {}  # those that ended lately, the oldest first
         self._remembered = remembered
-        self._most = remembered + min(AT_ONCE, remembered // 16)
+        self._oldest = Oldest(remembered)
 
     def copy(self) -> Book:
         """A book of its own with the same in it."""
@@ -92,6 +92,7 @@ class Book:
         if isinstance(event, OrderUpdate):
             _put_back(self.orders, told.orders, event.key)
             _put_back(self.closed, told.closed, event.key)
+            self._oldest.look_again()
         elif isinstance(event, BalanceUpdate):
             _put_back(self.balances, told.balances, event.key)
         elif isinstance(event, PositionUpdate):
@@ -188,7 +189,8 @@ class Book:
         key, closed = event.key, self.closed
         if event.status.is_final or (event.conditional and has_fired(event)):
             self.orders.pop(key, None)
-            closed.pop(key, None)
+            if closed.pop(key, None) is not None:
+                self._oldest.look_again()
             closed[key] = Ended(
                 event.symbol,
                 event.order_id,
@@ -202,8 +204,8 @@ class Book:
                 event.conditional,
                 event.linked_order_id,
             )
-            if len(closed) > self._most:
-                forget_oldest(closed, self._remembered)
+            if len(closed) > self._remembered:
+                self._oldest.forget(closed)
         else:
             self.orders[key] = event
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from jexkit.events import Event, Fill
 
-AT_ONCE = 64  # of what is remembered: as many are forgotten together, between two messages
+LISTED = 512  # of what is remembered: so many are found out together to be the oldest
 
 Rank: TypeAlias = tuple[int, Decimal]
 """The place of an event among those of equal time."""
@@ -50,33 +50,52 @@ class Repeats:
 
     def forget(self, event: Event) -> None:
         """It was not told after all."""
-        self._of(event).pop(event.id, None)
+        self._of(event).forget(event.id)
 
     def _of(self, event: Event) -> Ids:
         return self.fills if type(event) is Fill else self.others
 
 
 class Ids(dict[str, None]):
-    """The last ``limit`` ids, the oldest first, and some more until it tidies up."""
+    """The last ``limit`` ids, the oldest first, and more until it tidies up."""
 
     def __init__(self, ids: Iterable[str], limit: int) -> None:
         super().__init__(ids if isinstance(ids, Ids) else dict.fromkeys(ids))
         self.limit = limit
-        self._most = limit + min(AT_ONCE, limit // 16)
+        self._oldest = Oldest(limit)
 
     def tidy_up(self) -> None:
-        if len(self) > self._most:
-            forget_oldest(self, self.limit)
+        if len(self) > self.limit:
+            self._oldest.forget(self)
+
+    def forget(self, identity: str) -> None:
+        """It may come again, and is a new one then."""
+        self.pop(identity, None)
+        self._oldest.look_again()
 
 
-def forget_oldest(known: dict[str, Any], limit: int) -> None:
-    """Keep the last ``limit``. To be called when there are some more, ``AT_ONCE`` or less.
+class Oldest:
+    """Keeps a dictionary to its last ``limit`` keys: what is to be forgotten next.
 
-    One by one would be slow: the first of a dictionary has to be looked for behind those that were taken out before it.
-    Thousands at once would keep the next messages waiting.
+    The first key of a dictionary has to be looked for behind the places of all that were taken out before it, which
+    takes a while; so it is done once for many. Taking many out at once would keep the next messages waiting.
     """
-    for oldest in list(islice(known, len(known) - limit)):
-        del known[oldest]
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._keys: list[str] = []  # the last one is the oldest
+
+    def forget(self, known: dict[str, Any]) -> None:
+        """Forget what is too much."""
+        while len(known) > self._limit:
+            if not self._keys:
+                self._keys = list(islice(known, LISTED))
+                self._keys.reverse()
+            known.pop(self._keys.pop(), None)
+
+    def look_again(self) -> None:
+        """A key was taken out of its place, and may come back at the end."""
+        self._keys.clear()
 
 
 _Held: TypeAlias = list[Any]

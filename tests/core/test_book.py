@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jexkit.core.book import Book, Ended, rank
-from jexkit.core.ordering import AT_ONCE
 from jexkit.events import (
     BalanceUpdate,
     Fill,
@@ -163,21 +162,18 @@ def test_closed_orders_are_remembered_up_to_a_number() -> None:
     assert [book.order(key) is not None for key in "123"] == [False, True, True]
 
 
-def test_of_many_orders_that_have_ended_the_oldest_are_forgotten_together() -> None:
-    """Never more than a sixteenth too many, and no more than can be forgotten between two messages; one that has more
-    to say after its end is among the latest again."""
-    book = Book(remembered=32)
-    for number in range(34):
+def test_of_orders_that_have_ended_the_oldest_is_forgotten() -> None:
+    """One that has more to say after its end is among the latest again, and so is one whose end was taken back."""
+    book, told = Book(remembered=4), Book()
+    for number in range(5):
         book.apply(order(FILLED, "1", key=str(number)))
-    assert len(book.closed) == 34
-    book.apply(order(FILLED, "2", key="0"))
-    book.apply(order(FILLED, "1", key="34"))
-    assert list(book.closed) == [*map(str, range(3, 34)), "0", "34"][-32:]
-    large, most = Book(remembered=2_000), 0
-    for number in range(2_200):
-        large.apply(order(FILLED, "1", key=str(number)))
-        most = max(most, len(large.closed))
-    assert most == 2_000 + AT_ONCE
+    assert list(book.closed) == ["1", "2", "3", "4"]
+    book.apply(order(FILLED, "2", key="2"))
+    book.put_back(order(FILLED, "1", key="1"), told)
+    book.apply(order(FILLED, "1", key="1"))
+    for number in range(5, 7):
+        book.apply(order(FILLED, "1", key=str(number)))
+    assert list(book.closed) == ["2", "1", "5", "6"]
 
 
 def test_of_an_order_that_has_ended_little_is_kept() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jexkit.core.ordering import AT_ONCE, Ids, Rank, Repeats, Window
+from jexkit.core.ordering import LISTED, Ids, Oldest, Rank, Repeats, Window
 from jexkit.events import Event, Fill, Live, Market, Side
 
 
@@ -76,23 +78,32 @@ def test_memory_is_bounded_and_within_it_nothing_is_new_twice(identities: list[s
         kept = [*kept, identity][-limit:] if identity not in kept else kept
 
 
-def test_a_few_more_are_kept_until_many_can_be_forgotten_at_once() -> None:
-    """The last 32 are always known; the memory never holds more than a sixteenth beyond them, and never so many that to
-    forget them keeps the next messages waiting."""
-    repeats = Repeats(of_others=32)
-    for number in range(200):
-        assert repeats.is_new(event(1, str(number)))
-        ids = [*repeats.others]
-        assert ids == [str(each) for each in range(number + 1)][-len(ids) :]
-        assert min(number + 1, 32) <= len(ids) <= 34
-    large = Ids(map(str, range(4_000)), limit=4_000)
-    sizes = []
-    for number in range(4_000, 4_200):
-        large[str(number)] = None
-        large.tidy_up()
-        sizes.append(len(large))
-    assert max(sizes) == 4_000 + AT_ONCE
-    assert min(sizes) >= 4_000
+def test_an_id_that_was_taken_back_is_as_young_as_its_return() -> None:
+    ids = Ids("abcd", limit=3)
+    ids.tidy_up()
+    ids.forget("b")
+    for identity in "bef":
+        ids[identity] = None
+        ids.tidy_up()
+    assert [*ids] == ["b", "e", "f"]
+
+
+def test_the_oldest_are_looked_for_once_for_many() -> None:
+    """The first key of a dictionary is behind the places of all that were taken out before it."""
+    looks = 0
+
+    class Watched(dict[str, None]):
+        def __iter__(self) -> Iterator[str]:
+            nonlocal looks
+            looks += 1
+            return super().__iter__()
+
+    known, oldest = Watched(), Oldest(1_000)
+    for number in range(5_000):
+        known[str(number)] = None
+        oldest.forget(known)
+    assert list(known) == [str(number) for number in range(4_000, 5_000)]
+    assert looks - 1 == math.ceil(4_000 / LISTED)
 
 
 # --- window -----------------------------------------------------------------------------------------------------------
