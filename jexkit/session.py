@@ -14,6 +14,7 @@ from jexkit.errors import ConfigurationError
 from jexkit.names import check_poloniex_channels, check_poloniex_symbols
 
 LEAST_HEARTBEAT = 10  # seconds; Deribit: "not less than 10"
+MOST_HEARTBEAT = 600  # seconds; after ten minutes without anything Deribit takes a connection for dead anyhow
 SCOPES = ("connection", "account")
 
 
@@ -54,14 +55,15 @@ class SessionMethods(abc.ABC):
     # --- Deribit ----------------------------------------------------------------------------------------------------
 
     def set_heartbeat(self, interval: float) -> str:
-        """Ask the exchange to check every ``interval`` seconds (10 or more) that we are there; jexkit answers.
+        """Ask the exchange to check every ``interval`` seconds (10 to 600) that we are there; jexkit answers.
 
         Deribit: ``public/set_heartbeat``. Over HTTP the exchange refuses it: WebSocketRequired.
         """
         whole = as_whole(interval)
-        if isinstance(whole, bool) or not isinstance(whole, int) or whole < LEAST_HEARTBEAT:
+        is_number = isinstance(whole, int) and not isinstance(whole, bool)
+        if not is_number or not LEAST_HEARTBEAT <= whole <= MOST_HEARTBEAT:
             raise ConfigurationError(
-                f"interval is {interval!r}; Deribit takes whole seconds, {LEAST_HEARTBEAT} or more"
+                f"interval is {interval!r}; give whole seconds from {LEAST_HEARTBEAT} to {MOST_HEARTBEAT}"
             )
         return str(self._perform("set_heartbeat", interval=whole))
 

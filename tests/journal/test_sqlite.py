@@ -30,12 +30,15 @@ from jexkit.errors import (
     JournalTaken,
     UsageError,
 )
+from jexkit.events import Live
+from jexkit.journal import entries
 from jexkit.journal import sqlite as module
 from jexkit.journal.place import files_at
 from jexkit.journal.sqlite import PAGE, SqliteJournal
 from jexkit.testing.conformance.journal import (
     JournalConformance,
     Make,
+    about,
     events_of,
     fill,
     fills,
@@ -647,6 +650,23 @@ def test_a_damaged_file_is_set_aside_and_said(path: Path, offset: int, caplog: p
     assert again.status().set_aside == str(aside)
     assert positions_of(again.append("main", fills(1, 1))) == [1]
     again.close()
+
+
+def test_what_is_read_is_of_one_moment(journal: SqliteJournal, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event of a class that the file did not know when the reading began is not taken for damage."""
+    journal.append("main", [fill(1)])
+    find_forms = entries._forms
+
+    def and_meanwhile(connection: sqlite3.Connection) -> Any:
+        found = find_forms(connection)
+        journal.append("main", [Live(**about(2, "main"))])
+        return found
+
+    monkeypatch.setattr(entries, "_forms", and_meanwhile)
+    reader = SqliteJournal(path)
+    assert [entry.position for entry in reader.read()] == [1]
+    monkeypatch.undo()
+    assert [entry.position for entry in reader.read()] == [1, 2]
 
 
 def test_a_reader_says_that_a_file_is_damaged_and_leaves_it(path: Path) -> None:
