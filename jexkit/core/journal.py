@@ -84,8 +84,9 @@ class Memory:
 class DeadLetter:
     """An event that one callback kept failing on. ``number`` names it in this journal.
 
-    ``is_wanted``: it was asked to be delivered again, and has not been yet. ``failed_ms`` is the time of the last
-    attempt, in milliseconds since 1970.
+    ``callback`` is its name, such as ``"book"``; the second one registered of that name is ``"book 2"``. ``is_wanted``:
+    it was asked to be delivered again, and has not been yet. ``failed_ms`` is the time of the last attempt, in
+    milliseconds since 1970.
     """
 
     entry: Entry
