@@ -11,7 +11,7 @@ Whoever holds a look asks ``stage``, and tells it what was ``answered`` or ``ref
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 
@@ -44,7 +44,7 @@ class Known:
     """What a look needs to know: what was told before the gap."""
 
     open_orders: Mapping[str, OrderUpdate] = attrs.field(factory=dict)
-    told: frozenset[OrderId] = frozenset()  # every order told of, as far as remembered
+    told: Callable[[], frozenset[OrderId]] = frozenset  # every order told of, as far as remembered
     symbols: tuple[str, ...] = ()
     balances: Mapping[str, BalanceUpdate] = attrs.field(factory=dict)
     since_ms: int | None = None  # the exchange's time up to which everything was told; None: this is the first look
@@ -204,10 +204,14 @@ class Look:
 
     def _unasked(self) -> list[Fill]:
         """One fill each of the orders of which nothing else is known."""
-        told = self._known.told | {(order.symbol, order.order_id) for order in self.picture.orders}
-        seen = [*self._known.unasked, *self.picture.fills]
-        fills = {(fill.symbol, fill.order_id): fill for fill in seen if (fill.symbol, fill.order_id) not in told}
-        return list(fills.values())
+        seen = {(fill.symbol, fill.order_id): fill for fill in (*self._known.unasked, *self.picture.fills)}
+        found = {(order.symbol, order.order_id) for order in self.picture.orders}
+        return [fill for order, fill in seen.items() if order not in found and order not in self._told]
+
+    @cached_property
+    def _told(self) -> frozenset[OrderId]:
+        """Thousands, and most looks find no fill for which it matters."""
+        return self._known.told()
 
     def _one_by_one(
         self, wanted: Sequence[OrderUpdate | Fill]

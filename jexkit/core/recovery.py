@@ -171,7 +171,7 @@ class Recovery:
         marks = self._marks
         self._then = Known(
             orders,
-            book.told(),
+            book.told,
             tuple(marks.symbols),
             dict(book.balances),
             marks.since_ms,
@@ -192,7 +192,7 @@ class Recovery:
         return attrs.evolve(
             self._then,
             open_orders=still,
-            told=book.told(),
+            told=book.told,
             symbols=tuple(self._marks.symbols),
             read={},
             strangers=MOST_ORDERS,

@@ -226,6 +226,26 @@ def test_of_the_orders_that_came_and_went_few_are_asked_for_at_first() -> None:
     assert [fill.order_id for fill in picture.unasked] == [keys[3]]
 
 
+def test_of_which_orders_was_told_is_asked_when_a_fill_needs_it() -> None:
+    """Thousands are remembered, and to go through them takes milliseconds for which the stream stands still."""
+    exchange, looks = Exchange(), 0
+
+    def told() -> frozenset[tuple[str, str]]:
+        nonlocal looks
+        looks += 1
+        return frozenset((fill.symbol, fill.order_id) for fill in exchange.now.fills if fill.order_id == "b1")
+
+    exchange.happen("place", "z")
+    whole(Look(exchange, Known(told=told, since_ms=0)))
+    assert looks == 0
+    for what in ("place", "fill", "cancel"):
+        for key in ("b1", "b2"):
+            exchange.happen(what, key)
+    picture = whole(Look(exchange, Known(told=told, since_ms=0))).picture
+    assert [found.key for found in picture.orders] == ["z", "b2"]
+    assert looks == 1
+
+
 def test_a_list_that_is_refused_costs_no_other() -> None:
     exchange = Exchange()
     for key in "ab":
