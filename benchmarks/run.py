@@ -41,6 +41,7 @@ def main() -> int:
         messages=3_000 if quick else asked.messages,
         rates=(5_000,) if quick else (1_000, 5_000, 10_000),
         seconds=0.4 if quick else 3.0,
+        settle=0.0 if quick else SETTLE,
         exchanges=tuple(asked.exchanges or ALL),
         contenders=(*OURS, *present),
         python=python,

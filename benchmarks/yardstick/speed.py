@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -25,6 +26,7 @@ class Plan:
     messages: int
     rates: tuple[int, ...]
     seconds: float
+    settle: float  # seconds from a client's start to the first latency: what it looks up in the beginning is over then
     exchanges: tuple[str, ...]
     contenders: tuple[str, ...]
     python: Mapping[str, str]  # the interpreter of a contender
@@ -48,10 +50,12 @@ def measure(blaster: Blaster, plan: Plan, say: Any) -> dict[str, Any]:
 
 def _one_round(blaster: Blaster, plan: Plan, exchange: str, name: str, found: dict[str, Any]) -> None:
     with Worker(name, exchange, blaster.exchanges[exchange], plan.python[name]) as worker:
+        began = time.monotonic()
         started = worker.do("start")
         blast(blaster, worker, exchange, WARM_UP, started["counts"])
         outcome = blast(blaster, worker, exchange, plan.messages, started["counts"])
         found["rounds"].append({**outcome, "start": started["seconds"]})
+        time.sleep(max(0.0, began + plan.settle - time.monotonic()))
         for rate in plan.rates:  # one that is too fast for it costs the rates above it, and not what was measured
             found["delays"].setdefault(rate, []).extend(_delays(blaster, worker, exchange, rate, plan.seconds))
         found["rounds"][-1]["stop"] = worker.do("stop")["seconds"]

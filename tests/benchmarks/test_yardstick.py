@@ -223,12 +223,15 @@ class Blasts:
 
 
 def test_a_rate_that_is_too_fast_costs_no_other_figure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was measured before is told, with what went wrong."""
+    """What was measured before is told, with what went wrong. Latencies begin when the client has settled."""
+    slept: list[float] = []
     monkeypatch.setattr(speed, "Worker", Slow)
-    plan = speed.Plan(1, 100, (1_000, 5_000, 10_000), 0.01, ("jex",), ("jexkit",), {"jexkit": "python"})
+    monkeypatch.setattr(speed.time, "sleep", slept.append)
+    plan = speed.Plan(1, 100, (1_000, 5_000, 10_000), 0.01, 1e6, ("jex",), ("jexkit",), {"jexkit": "python"})
     found = speed.measure(Blasts(), plan, lambda _: None)["jex"]["jexkit"]  # type: ignore[arg-type]
     assert (found["rate"], found["start"], found["stop"]) == (100.0, 0.1, None)
     assert list(found["latency"]) == ["1000"]
+    assert [round(seconds, -4) for seconds in slept] == [1e6]
     assert "at 5000 a second" in found["faults"][0]
     text = report.markdown({**results(), "speed": {"jex": {"jexkit": found}}})
     assert "| jexkit | 100 | 1000.0 | 1 / 1 / 1 | 0.10 | - |" in text
