@@ -84,9 +84,8 @@ class Memory:
 class DeadLetter:
     """An event that one callback kept failing on. ``number`` names it in this journal.
 
-    ``callback`` is its name, such as ``"book"``; the second one registered of that name is ``"book 2"``. ``is_wanted``:
-    it was asked to be delivered again, and has not been yet. ``failed_ms`` is the time of the last attempt, in
-    milliseconds since 1970.
+    ``is_wanted``: it was asked to be delivered again, and has not been yet. ``failed_ms`` is the time of the last
+    attempt, in milliseconds since 1970.
     """
 
     entry: Entry

@@ -174,15 +174,15 @@ class Consumers:
 
         False if nobody is there: it stays wanted, and somebody may come.
         """
-        entry, there = letter.entry, self._plan(type(letter.entry.event)).wanted.get(letter.consumer, ())
-        wanted = tuple(each for each in there if _name_in(there, each) == letter.callback) or there
+        entry, wanted = letter.entry, self._plan(type(letter.entry.event)).wanted.get(letter.consumer, ())
+        wanted = tuple(each for each in wanted if name_of(each.callback) == letter.callback) or wanted
         if not wanted:
             if letter.number not in self._unclaimed:
                 self._logger.warning("nobody is registered any more for dead letter %d; it is kept", letter.number)
             self._unclaimed.add(letter.number)
             return False
         self._unclaimed.discard(letter.number)
-        owed = self._owed_again(letter, wanted, there)
+        owed = self._owed_again(letter, wanted)
         for each in owed:
             each.pause = self._pause_at_first(each, entry)
         try:
@@ -205,15 +205,13 @@ class Consumers:
             self._plans[kind] = plan
         return plan
 
-    def _owed_again(
-        self, letter: DeadLetter, wanted: tuple[Registration, ...], there: tuple[Registration, ...]
-    ) -> list[_Owed]:
+    def _owed_again(self, letter: DeadLetter, wanted: tuple[Registration, ...]) -> list[_Owed]:
         again = functools.partial(self._writer.journal.replaying, letter)
         if again() is not None:
             name = _whole_name(wanted)
             return [_Owed(letter.consumer, name, wanted, again, is_replay=True, before=letter.attempts)]
         return [
-            _Owed(letter.consumer, _name_in(there, each), (each,), is_replay=True, before=letter.attempts)
+            _Owed(letter.consumer, _name_in(wanted, each), (each,), is_replay=True, before=letter.attempts)
             for each in wanted
         ]
 
@@ -376,11 +374,10 @@ class Consumers:
                 raise _Failed(registration, error)
 
     def _letter(self, registration: Registration, consumer: str, entry: Entry, text: str, attempts: int) -> DeadLetter:
-        there = self._plan(type(entry.event)).wanted.get(consumer, ())
         return DeadLetter(
             entry,
             consumer,
-            _name_in(there, registration) if registration in there else name_of(registration.callback),
+            name_of(registration.callback),
             logs.redaction.clean(text)[-TRACEBACK_KEPT:],
             attempts,
             self._clock.now().wall_ms,

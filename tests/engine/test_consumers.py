@@ -326,18 +326,6 @@ def test_a_letter_is_delivered_again_to_its_callback_alone(stage: Stage) -> None
     assert stage.journal.dead_letters() == []
 
 
-def test_of_callbacks_with_one_name_the_one_that_failed_gets_the_letter(stage: Stage) -> None:
-    """A function that makes callbacks gives all of them its name."""
-    for name, times in [("first", 0), ("second", QUICK.attempts), ("third", 0)]:
-        stage.own.add(Event, failing(times, lambda event, name=name: stage.got.append((name, event.id))))
-    stage.hand_out(fill(1))
-    (letter,) = stage.journal.dead_letters()
-    assert letter.callback.endswith("shaky 2")
-    stage.got.clear()
-    stage.consumers.redeliver(letter)
-    assert stage.got == [("second", "event:1")]
-
-
 def test_a_letter_that_fails_again_is_a_new_one(stage: Stage) -> None:
     """With all the attempts that were made."""
     stage.own.add(Event, failing(99))
