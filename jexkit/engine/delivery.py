@@ -280,7 +280,7 @@ class Delivery:
         self.end_listeners()
 
     def _deliver_all(self, events: Sequence[Event]) -> None:
-        runner, began = self._runner, self._clock.monotonic()
+        run = self._runner.run
         for number, event in enumerate(events):
             if self._is_ending and self._clock.monotonic() > self._deadline:
                 self._done += len(events) - number
@@ -290,11 +290,9 @@ class Delivery:
             plan = self._take_in(event)
             for registration in plan.registrations:
                 if registration.is_active:
-                    runner.run(registration.callback, event, began)
-                    began = runner.ended
+                    run(registration.callback, event)
             if plan.is_life or self._listeners:
                 self._tell_listeners(event)
-                began = self._clock.monotonic()
             self._done += 1
 
     def _drop(self, rest: Sequence[Event]) -> bool:

@@ -52,32 +52,27 @@ class Runner:
         self._noticed: tuple[Callable[..., object], Event, float] | None = None
         self.errors = 0
         self.slow = 0
-        self.ended = 0.0  # when the last one returned
 
-    def run(self, callback: Callback, event: Event, began: float | None = None) -> BaseException | None:
+    def run(self, callback: Callback, event: Event) -> BaseException | None:
         """Call it; returns what it raised, which by then is logged, counted and reported to ``on_error``.
 
-        Not before the gate is open; where it has been shut, the thread ends (see ``tenure``). ``began`` is the time,
-        for those who have just looked at the clock.
+        Not before the gate is open; where it has been shut, the thread ends (see ``tenure``).
         """
         if self.gate is not None:
             self.gate.wait()
-            began = None
         error: BaseException | None = None
         # Here and not in a function of its own, as for ``on_error``: it is done for each event of each stream.
-        running = self._running = (callback, event, self._monotonic() if began is None else began)
+        running = self._running = (callback, event, self._monotonic())
         try:
             callback(event)
         except BaseException as raised:  # noqa: BLE001 - told below
             # SystemExit as well: on this thread it would end nothing but the stream's deliveries, without a word.
             error = raised
         self._running = None
-        self.ended = self._monotonic()
-        if self.ended - running[2] >= self._slow_after:
+        if self._monotonic() - running[2] >= self._slow_after:
             self._tell(running, "took")
         if error is not None:
             self._note(error, callback, event)
-            self.ended = self._monotonic()
         if forks.count != self._forks:
             self.leave_if_away()
         return error
