@@ -159,6 +159,11 @@ class Book:
             return False
         return known is not None and known.time_ms <= event.time_ms and differs(event, known)
 
+    def is_old(self, event: BalanceUpdate | PositionUpdate) -> bool:
+        """Whether it is what is known already, or older."""
+        known = (self.balances if isinstance(event, BalanceUpdate) else self.positions).get(event.key)
+        return known is not None and (known.id == event.id or _is_late(event, known))
+
     def take(self, event: Event) -> None:
         """Take in an event that is known to be news."""
         taker = self.taker(type(event))

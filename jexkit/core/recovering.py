@@ -90,7 +90,7 @@ class RecoveringMachine(Machine):
     def _begin_recovery(self, now: Now) -> Outputs:
         self._move(Phase.RECOVERING)
         self._not_at("enter")
-        self.recovery.began()
+        self.recovery.began(self.book)
         may_have_missed = self.memory.marks.since_ms is not None
         self._at("patience", now.monotonic + (FIRST_PATIENCE, PATIENCE)[may_have_missed], self._go_on_without)
         return self._look(self.recovery.known(self.book), FIRST_LOOK, self._looked, now)
@@ -111,7 +111,7 @@ class RecoveringMachine(Machine):
 
     def _hold(self, events: Sequence[Event], now: Now) -> Outputs:
         """Events that the stream brought before it is live."""
-        if self.recovery.hold(events):
+        if self.recovery.hold(events, self.book):
             return []
         return self._away(SuspendReason.OVERFLOW, "more came than can be held while the stream recovers", now)
 

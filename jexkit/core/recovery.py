@@ -149,7 +149,7 @@ class Recovery:
         self._then = Known()
         self._looks = 0
 
-    def began(self) -> None:
+    def began(self, book: Book) -> None:
         """A connection is subscribed: what it brings is newer than any answer that was asked for before.
 
         It may have brought something already: some exchanges tell of the account before they say that they will.
@@ -157,7 +157,7 @@ class Recovery:
         self._is_caught_up = False
         self._spoken_for.clear()
         for event in self._held:
-            self._speak(event)
+            self._speak(event, book)
         self._missing.clear()
 
     def known(self, book: Book) -> Known:
@@ -209,10 +209,10 @@ class Recovery:
         self._looks += 1
         return self._looks < SECOND_LOOKS
 
-    def hold(self, events: Sequence[Event]) -> bool:
+    def hold(self, events: Sequence[Event], book: Book) -> bool:
         """Keep events until the stream is live; False when there is no room for more."""
         for event in events:
-            self._speak(event)
+            self._speak(event, book)
         self._held += events
         return len(self._held) <= MOST_HELD
 
@@ -288,6 +288,8 @@ class Recovery:
         known = (book.balances if isinstance(event, BalanceUpdate) else book.positions).get(event.key)
         return known is not None and known.origin is Origin.RECOVERED and known.time_ms - event.time_ms < DOUBTFUL_MS
 
-    def _speak(self, event: Event) -> None:
-        if isinstance(event, (BalanceUpdate, PositionUpdate)) and event.origin is _STREAM:
+    def _speak(self, event: Event, book: Book) -> None:
+        """The stream has spoken for a balance or position, unless that is a copy of an old message: what has changed
+        since is in the answer alone then."""
+        if isinstance(event, (BalanceUpdate, PositionUpdate)) and event.origin is _STREAM and not book.is_old(event):
             self._spoken_for.add((type(event), event.key))

@@ -24,7 +24,7 @@ def test_memory_is_bounded() -> None:
     symbols = memory.known(Book()).symbols
     assert len(symbols) == MOST_SYMBOLS
     assert symbols[0] == "S5"
-    assert not memory.hold([ORDER] * (MOST_HELD + 1))
+    assert not memory.hold([ORDER] * (MOST_HELD + 1), Book())
 
 
 def test_what_is_missing_once_may_trail_and_twice_is_gone() -> None:
@@ -47,17 +47,31 @@ def test_what_is_missing_once_may_trail_and_twice_is_gone() -> None:
 def test_an_answer_does_not_speak_against_the_stream() -> None:
     """What the new connection told of stands, whatever time an answer claims: all that changes later comes by it."""
     memory = Recovery(Marks())
-    memory.began()
-    memory.hold([balance(5, 50)])
+    memory.began(Book())
+    memory.hold([balance(5, 50)], Book())
     for claimed in (40, 60):
         other = attrs.evolve(balance(7, claimed), received_ms=61)
         assert memory.difference(Picture(60, [], [], [other], []), Book()) == []
 
 
+def test_a_copy_of_what_was_told_does_not_speak_for_the_stream() -> None:
+    """A new connection that brings an old message again says nothing of what has changed since."""
+    memory, book = Recovery(Marks()), Book()
+    for before in (balance(4, 40), balance(5, 50)):
+        book.apply(before)
+    memory.began(book)
+    memory.hold([balance(5, 50), balance(4, 40)], book)
+    memory.began(book)
+    answer = attrs.evolve(balance(7, 60), received_ms=61)
+    assert memory.difference(Picture(60, [], [], [answer], []), book) == [answer]
+    memory.hold([balance(6, 55)], book)
+    assert memory.difference(Picture(60, [], [], [answer], []), book) == []
+
+
 def test_a_second_answer_speaks_where_the_stream_is_silent() -> None:
     """A later question counts only what the stream told after it was asked."""
     memory, book = Recovery(Marks()), Book()
-    memory.began()
+    memory.began(book)
     memory.note([balance(5, 50)])
     memory.caught_up(60)
     memory.known(book)
