@@ -132,7 +132,7 @@ class Book:
         elif type(event) is Fill:
             pass
         elif type(event) is BalanceUpdate:
-            if event.total is not None or event.free is not None:
+            if not is_change_alone(event):
                 balance = self.balances.get(event.key)
                 if balance is not None and event.time_ms <= balance.time_ms and _is_late(event, balance):
                     return False
